@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+namespace graft {
+
+/// What the products with stored weights (`linear_forward`, `linear_backward_input`) multiply. `bf16` rounds activations
+/// and weights to bf16 (to nearest, ties to even) and accumulates in float; everything else stays in float.
+/// It concerns float arithmetic only: double is never rounded.
+enum class Precision : std::uint8_t { f32, bf16 };
+
+}  // namespace graft

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <graft/loss/token_batch.hpp>
+
+#include <concepts>
+#include <span>
+#include <type_traits>
+
+namespace graft {
+
+/// The numbers that every objective here is a function of, for one supervised token with logits l (V) and target y:
+///   logsumexp = log Σ exp l,  target_logprob = l_y - logsumexp,  mean_logit = Σ l / V,  entropy = -Σ p log p.
+/// The same struct carries a loss's gradient with respect to them. The head turns it into d loss/d l:
+///   g_target·(onehot_y - p) + g_logsumexp·p + g_mean/V - g_entropy·p·(log p + entropy).
+struct TokenStats {
+  double target_logprob = 0;
+  double logsumexp = 0;
+  double mean_logit = 0;
+  double entropy = 0;
+};
+
+/// What a loss says of one batch. `value` is what the gradient belongs to: a sum over tokens, divided by the normalizer.
+struct LossReport {
+  double value = 0;
+  double negative_log_likelihood = 0;  ///< Σ -target_logprob·weight, not divided
+  double weight = 0;                   ///< Σ weights: divides the line above to a mean
+};
+
+/// A loss is a plain aggregate with a batch type, callable as loss(stats, batch, gradient):
+///   stats (N), read;  batch, the labels, weights, advantages … that belong to it;
+///   gradient (N), written whole: d value / d stats.
+/// It needs no model, no backend and no vocabulary. `L::needs_entropy`, if it is there and true, asks the head to
+/// provide for a gradient with respect to the entropy.
+template <class L>
+concept Loss = std::is_aggregate_v<L> && requires { typename L::Batch; } &&
+               std::derived_from<typename L::Batch, TokenBatch> &&
+               requires(L const& loss, std::span<TokenStats const> stats, typename L::Batch const& batch,
+                        std::span<TokenStats> gradient) {
+                 { loss(stats, batch, gradient) } -> std::same_as<LossReport>;
+               };
+
+}  // namespace graft

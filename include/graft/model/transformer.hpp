@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <graft/adapter/strict_targets.hpp>
+#include <graft/backend/dry.hpp>
+#include <graft/backend/trainable.hpp>
+#include <graft/model/architecture.hpp>
+#include <graft/model/config.hpp>
+#include <graft/model/rope_frequencies.hpp>
+#include <graft/nn/block.hpp>
+#include <graft/nn/embedding.hpp>
+#include <graft/nn/lm_head.hpp>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace graft {
+
+/// How a forward pass runs.
+struct PassOptions {
+  bool gradient = false;         ///< keep what backward needs
+  bool training = false;         ///< dropout acts
+  bool adapters = true;          ///< false: the base model alone
+  bool entropy_gradient = false;  ///< the loss will have a gradient with respect to the entropy
+
+  /// A pass of a training step.
+  [[nodiscard]] static PassOptions step() { return {true, true, true, false}; }
+};
+
+/// The largest batch of a run: what memory is planned for.
+struct BatchExtent {
+  Index tokens = 0;
+  Index supervised = 0;
+  Index sequences = 0;
+};
+
+/// What a training step of one shape needs, found by running it dry.
+struct StepPlan {
+  std::size_t arena_bytes = 0;  ///< activations and scratch
+  double flops = 0;             ///< of products and attention, forward and backward
+};
+
+/// A decoder-only transformer of architecture `Arch` in scalar T on backend B, adapted by A.
+///   forward   tokens → token statistics of the supervised predictions
+///   backward  their gradient → gradients of everything that is trained
+/// Not thread-safe. Memory: the weights, the adapter, and one arena that `reserve` plans; a pass larger than what was
+/// reserved plans anew, once.
+template <class Arch, Scalar T, class B, class A>
+class Transformer {
+  static_assert(Architecture<Arch>, "Arch must be a traits struct such as graft::Llama – see docs/model.md");
+  static_assert(Backend<B, T>, "B must model graft::Backend – see docs/backend.md for its operations");
+  static_assert(Adapter<A, T, B>, "A must model graft::Adapter: an aggregate with targets(name) and a nested Layer<T, B> "
+                                  "that has forward, backward, append and merge_into – see docs/adapter.md");
+
+ public:
+  using Architecture_ = Arch;
+  using ScalarType = T;
+  using BackendType = B;
+  using AdapterType = A;
+  using AdapterLayer = typename A::template Layer<T, B>;
+
+  Transformer(ModelConfig config, A adapter, B& backend, WeightProvider const& weights)
+      : config_(std::move(config)), adapter_(std::move(adapter)), backend_(&backend) {
+    Builder<T, B, A> builder{backend, adapter_, weights};
+    Index const hidden = config_.hidden_size;
+    double const scale = Arch::scaled_embedding ? std::sqrt(static_cast<double>(hidden)) : 1.0;
+    embedding_ = std::make_unique<Embedding<T, B>>(builder, Arch::embedding_name, config_.vocab_size, hidden, scale);
+    for (Index layer = 0; layer < config_.num_hidden_layers; ++layer)
+      blocks_.emplace_back(builder, Arch::layers_name + ("." + std::to_string(layer)), block_config(layer));
+    final_norm_.emplace(builder, Arch::final_norm_name, hidden, config_.norm_eps);
+    if (!config_.tie_word_embeddings)
+      head_weight_ = std::make_unique<Weight<T, B>>(
+          builder.weight(std::string(Arch::head_name) + ".weight", {config_.vocab_size, hidden}));
+    head_.emplace(head_weight_ ? *head_weight_ : embedding_->weight());
+    check_adapter(builder);
+    first_trained_ = 0;
+    while (first_trained_ < blocks_.size() && !blocks_[first_trained_].trained()) ++first_trained_;
+    if (embedding_->trained()) first_trained_ = 0;
+    global_rope_ = rope_frequencies(config_.head_dim, config_.rope_theta, config_.rope_scaling);
+    local_rope_ = rope_frequencies(config_.head_dim, config_.rope_local_theta, RopeScaling{});
+  }
+
+  /// Runs the packed sequences of `batch`; returns the statistics of its N supervised predictions, valid until the next
+  /// pass. With `options.gradient`, `backward` may follow. Errors: ids or rows out of range (see data's `validate`).
+  std::span<TokenStats const> forward(TokenBatch const& batch, PassOptions options = {});
+
+  /// Adds the gradients of Σ_n ⟨gradient[n], stats[n]⟩ for the pass that `forward` kept, to every trained parameter.
+  void backward(std::span<TokenStats const> gradient);
+
+  /// Everything that is trained, in the order of the model.
+  [[nodiscard]] Trainable<T, B> trainable() {
+    Trainable<T, B> result{backend_, {}};
+    embedding_->append(result.params);
+    for (auto& block : blocks_) block.append(result.params);
+    final_norm_->append(result.params);
+    if (head_weight_) head_weight_->append(result.params);
+    return result;
+  }
+
+  /// Plans memory for passes up to `extent` and takes it. Returns the plan.
+  StepPlan reserve(BatchExtent extent, PassOptions options = PassOptions::step());
+
+  /// What one pass of that extent needs. Nothing is computed.
+  [[nodiscard]] StepPlan plan(BatchExtent extent, PassOptions options = PassOptions::step()) const;
+  /// The same for the very sequences of `batch`: its FLOPs are exact.
+  [[nodiscard]] StepPlan plan(TokenBatch const& batch, PassOptions options = PassOptions::step()) const;
+
+  /// Forward over cached keys and values, for generation. `ids` and `positions` (T) are the new tokens of all entries;
+  /// the logits of the rows `rows` are copied to `logits` (rows, V).
+  void forward_cached(std::span<std::int32_t const> ids, std::span<std::int32_t const> positions,
+                      std::span<CacheLayer<T> const> cache, std::span<CacheEntry const> entries,
+                      std::span<std::int32_t const> rows, bool adapters, std::span<T> logits);
+
+  /// Calls visit(weight, layer) for every weight in the order of the model; `layer` is its adapter layer or nullptr.
+  template <class F>
+  void visit_weights(F&& visit) const {
+    visit(embedding_->weight(), static_cast<AdapterLayer const*>(nullptr));
+    auto const with_layer = [&](auto const& weight, auto layer) {
+      if constexpr (std::is_null_pointer_v<decltype(layer)>)
+        visit(weight, static_cast<AdapterLayer const*>(nullptr));
+      else
+        visit(weight, layer);
+    };
+    for (auto const& block : blocks_) block.visit(with_layer);
+    final_norm_->visit(with_layer);
+    if (head_weight_) visit(*head_weight_, static_cast<AdapterLayer const*>(nullptr));
+  }
+
+  /// The weight with its adapter merged in, W + Δ, in host memory of rows·cols elements.
+  void merged_weight(Weight<T, B> const& weight, AdapterLayer const* layer, std::span<T> host) const;
+
+  [[nodiscard]] ModelConfig const& config() const { return config_; }
+  [[nodiscard]] A const& adapter() const { return adapter_; }
+  [[nodiscard]] B& backend() const { return *backend_; }
+  [[nodiscard]] std::vector<std::string> const& adapted_modules() const { return adapted_; }
+  [[nodiscard]] Recompute recompute() const { return recompute_; }
+  /// Trades time for memory; takes effect with the next `reserve`.
+  void set_recompute(Recompute level) {
+    recompute_ = level;
+    arena_.reset();
+    reserved_ = {};
+    twin_.reset();
+  }
+  /// Seeds the dropout masks. `pass` counts training passes: a resumed run sets it to where it was.
+  void set_dropout(std::uint64_t seed, std::uint64_t pass) {
+    dropout_seed_ = seed;
+    pass_ = pass;
+  }
+  [[nodiscard]] std::uint64_t pass() const { return pass_; }
+  [[nodiscard]] std::size_t arena_peak() const { return arena_ ? arena_->peak() : 0; }
+  [[nodiscard]] std::size_t arena_capacity() const { return arena_ ? arena_->capacity() : 0; }
+
+ private:
+  using BlockType = Block<Arch, T, B, A>;
+  /// The same model on the backend that only counts.
+  using Twin = Transformer<Arch, T, Dry, A>;
+  template <class, Scalar, class, class>
+  friend class Transformer;
+
+  [[nodiscard]] BlockConfig block_config(Index layer) const {
+    BlockConfig block;
+    block.attention.hidden_size = config_.hidden_size;
+    block.attention.shape = {config_.num_attention_heads, config_.num_key_value_heads, config_.head_dim,
+                             config_.softmax_scale(), config_.is_sliding(layer) ? config_.sliding_window : 0};
+    block.attention.norm_eps = config_.norm_eps;
+    block.attention.rope = config_.uses_rope(layer);
+    block.attention.qkv_bias = Arch::qkv_bias || config_.attention_bias;
+    block.attention.output_bias = !Arch::qkv_bias && config_.attention_bias;
+    block.intermediate_size = config_.intermediate_size;
+    block.norm_eps = config_.norm_eps;
+    block.mlp_bias = config_.mlp_bias;
+    return block;
+  }
+
+  void check_adapter(Builder<T, B, A>& builder) {
+    adapted_ = builder.adapted;
+    if constexpr (requires { adapter_.target_modules; }) {
+      std::vector<std::string> modules;
+      for (auto& block : blocks_) block.visit_linears([&](auto const& linear) { modules.push_back(linear.name()); });
+      check_targets(adapter_.target_modules, adapted_, modules);
+    }
+    std::string const head = Arch::head_name;
+    require(!config_.tie_word_embeddings || !trains_base_parameter(adapter_, head + ".weight") || embedding_->trained(),
+            "model", head, " shares its weight with ", Arch::embedding_name, ": name the latter to train it");
+  }
+
+  /// What stays of a pass between forward and backward.
+  struct Tape {
+    bool kept = false;
+    std::size_t after_blocks = 0;
+    Out<T> d;                     // (T, C), gradient of the residual stream
+    std::int32_t const* ids = nullptr;
+    std::int32_t const* rows = nullptr;
+    Out<T> selected;              // (N, C), residual stream of the supervised rows
+    typename LmHead<T, B>::Pass head;
+    std::span<std::int32_t const> cu_seqlens;
+    In<T> cos, sin, local_cos, local_sin;
+  };
+
+  [[nodiscard]] Workspace<B> workspace(PassOptions const& options) const {
+    return {*backend_, *arena_, options.training, options.adapters, dropout_seed_, pass_};
+  }
+  [[nodiscard]] Positions<T> positions(Index layer) const {
+    bool const local = config_.is_sliding(layer);
+    return {tape_.cu_seqlens, local ? tape_.local_cos : tape_.cos, local ? tape_.local_sin : tape_.sin};
+  }
+  [[nodiscard]] static StoredMatrix dense(In<T> x) {
+    return {Weight<T, B>::dense_storage(), reinterpret_cast<std::byte const*>(x.data), x.rows, x.cols};
+  }
+  [[nodiscard]] std::int32_t* take_integers(Workspace<B>& workspace, std::span<std::int32_t const> host) {
+    auto const view = workspace.template take<std::int32_t>(1, static_cast<Index>(host.size()));
+    backend_->upload(host.data(), view.data, host.size_bytes());
+    return view.data;
+  }
+  void take_rope(Workspace<B>& workspace, std::span<std::int32_t const> positions);
+  /// Plans and takes memory unless what is there suffices.
+  void ensure(BatchExtent extent, PassOptions const& options);
+  [[nodiscard]] Twin& twin() const;
+
+  ModelConfig config_;
+  A adapter_;
+  B* backend_;
+  std::unique_ptr<Embedding<T, B>> embedding_;
+  std::vector<BlockType> blocks_;
+  std::optional<typename Arch::template Norm<T, B>> final_norm_;
+  std::unique_ptr<Weight<T, B>> head_weight_;
+  std::optional<LmHead<T, B>> head_;
+  std::vector<std::string> adapted_;
+  std::size_t first_trained_ = 0;
+  RopeFrequencies global_rope_, local_rope_;
+
+  Recompute recompute_ = Recompute::none;
+  std::unique_ptr<Arena<B>> arena_;
+  BatchExtent reserved_{};
+  PassOptions reserved_options_{};
+  mutable std::unique_ptr<Twin> twin_;
+  mutable std::unique_ptr<Dry> twin_backend_;
+  std::uint64_t dropout_seed_ = 0;
+  std::uint64_t pass_ = 0;
+
+  Tape tape_;
+  PassOptions options_;
+  std::vector<typename BlockType::Saved> saved_;
+  std::vector<std::int32_t> host_positions_;
+  std::vector<TokenStats> stats_;
+};
+
+}  // namespace graft
+
+#include <graft/model/transformer.tpp>

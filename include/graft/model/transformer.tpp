@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <graft/model/transformer.hpp>
+
+#include <algorithm>
+#include <limits>
+
+namespace graft {
+
+template <class Arch, Scalar T, class B, class A>
+void Transformer<Arch, T, B, A>::take_rope(Workspace<B>& workspace, std::span<std::int32_t const> positions) {
+  auto const* device_positions = take_integers(workspace, positions);
+  auto const fill = [&](RopeFrequencies const& rope, In<T>& cos, In<T>& sin) {
+    auto const tokens = static_cast<Index>(positions.size());
+    auto const c = workspace.template take<T>(tokens, static_cast<Index>(rope.inverse.size()));
+    auto const s = workspace.template take<T>(tokens, static_cast<Index>(rope.inverse.size()));
+    backend_->rope_tables(device_positions, std::span<double const>(rope.inverse), static_cast<T>(rope.factor), c, s);
+    cos = c;
+    sin = s;
+  };
+  fill(global_rope_, tape_.cos, tape_.sin);
+  if (!config_.layer_is_sliding.empty()) fill(local_rope_, tape_.local_cos, tape_.local_sin);
+}
+
+template <class Arch, Scalar T, class B, class A>
+std::span<TokenStats const> Transformer<Arch, T, B, A>::forward(TokenBatch const& batch, PassOptions options) {
+  ensure({batch.tokens(), batch.supervised(), batch.sequences()}, options);
+  arena_->release(0);
+  if (options.training) ++pass_;
+  options_ = options;
+  auto ws = workspace(options);
+
+  host_positions_.resize(batch.ids.size());
+  for (std::size_t s = 0; s + 1 < batch.cu_seqlens.size(); ++s)
+    for (auto row = batch.cu_seqlens[s]; row < batch.cu_seqlens[s + 1]; ++row)
+      host_positions_[static_cast<std::size_t>(row)] = row - batch.cu_seqlens[s];
+  tape_.cu_seqlens = batch.cu_seqlens;
+  tape_.ids = take_integers(ws, batch.ids);
+  tape_.rows = take_integers(ws, batch.rows);
+  auto const* targets = take_integers(ws, batch.targets);
+  take_rope(ws, host_positions_);
+
+  Index const tokens = batch.tokens(), width = config_.hidden_size;
+  if (options.gradient) tape_.d = ws.template take<T>(tokens, width);
+  Out<T> x = ws.template take<T>(tokens, width);
+  embedding_->forward(*backend_, tape_.ids, x);
+  saved_.resize(blocks_.size());
+  for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {
+    auto const where = positions(static_cast<Index>(layer));
+    if (options.gradient && layer >= first_trained_) {
+      saved_[layer] = blocks_[layer].take(ws, x, recompute_);
+      auto const out = ws.template take<T>(tokens, width);
+      blocks_[layer].forward(ws, where, saved_[layer], out);
+      x = out;
+    } else {
+      blocks_[layer].forward(ws, where, blocks_[layer].take(ws, x, Recompute::full), x);
+    }
+  }
+  tape_.after_blocks = arena_->mark();
+  tape_.kept = options.gradient;
+
+  Index const supervised = batch.supervised();
+  tape_.selected = ws.template take<T>(supervised, width);
+  auto const normed = ws.template take<T>(supervised, width);
+  backend_->embedding_forward(tape_.rows, dense(x), T{1}, tape_.selected);  // gathers the supervised rows
+  final_norm_->forward(ws, tape_.selected, normed);
+  stats_.resize(static_cast<std::size_t>(supervised));
+  tape_.head = head_->forward(ws, normed, targets, options.gradient, options.entropy_gradient, stats_);
+  return stats_;
+}
+
+template <class Arch, Scalar T, class B, class A>
+void Transformer<Arch, T, B, A>::backward(std::span<TokenStats const> gradient) {
+  require(tape_.kept, "model", "backward needs a forward pass with PassOptions{.gradient = true} before it, once");
+  require(gradient.size() == stats_.size(), "model", "backward got ", gradient.size(), " token gradients for ",
+          stats_.size(), " supervised tokens");
+  tape_.kept = false;
+  auto ws = workspace(options_);
+  Out<T> const d = tape_.d;
+  set_zero(*backend_, d);
+  {
+    auto scope = arena_->scope();
+    auto const d_normed = ws.template take<T>(tape_.selected.rows, tape_.selected.cols);
+    auto const d_selected = ws.template take<T>(tape_.selected.rows, tape_.selected.cols);
+    set_zero(*backend_, d_selected);
+    head_->backward(ws, tape_.head, stats_, gradient, d_normed);
+    final_norm_->backward(ws, tape_.selected, d_normed, d_selected);
+    backend_->embedding_backward(tape_.rows, d_selected, T{1}, d);  // scatters them back
+  }
+  arena_->release(tape_.after_blocks);
+  for (std::size_t layer = blocks_.size(); layer-- > first_trained_;)
+    blocks_[layer].backward(ws, positions(static_cast<Index>(layer)), saved_[layer],
+                            layer > first_trained_ || embedding_->trained(), d);
+  embedding_->backward(*backend_, tape_.ids, d);
+  backend_->synchronize();
+}
+
+template <class Arch, Scalar T, class B, class A>
+void Transformer<Arch, T, B, A>::forward_cached(std::span<std::int32_t const> ids, std::span<std::int32_t const> positions,
+                                                std::span<CacheLayer<T> const> cache, std::span<CacheEntry const> entries,
+                                                std::span<std::int32_t const> rows, bool adapters, std::span<T> logits) {
+  auto const tokens = static_cast<Index>(ids.size());
+  PassOptions options;
+  options.adapters = adapters;
+  tape_.kept = false;
+  // The head's logits of the cached pass are (rows, V); reserve for them through the supervised extent.
+  ensure({tokens, static_cast<Index>(rows.size()), static_cast<Index>(entries.size())}, options);
+  arena_->release(0);
+  auto ws = workspace(options);
+  auto const* device_ids = take_integers(ws, ids);
+  auto const* device_rows = take_integers(ws, rows);
+  take_rope(ws, positions);
+  Out<T> const x = ws.template take<T>(tokens, config_.hidden_size);
+  embedding_->forward(*backend_, device_ids, x);
+  for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {
+    Positions<T> const where = this->positions(static_cast<Index>(layer));
+    blocks_[layer].forward_cached(ws, where, cache[layer], entries, x);
+  }
+  auto const selected = ws.template take<T>(static_cast<Index>(rows.size()), config_.hidden_size);
+  auto const normed = ws.template take<T>(static_cast<Index>(rows.size()), config_.hidden_size);
+  backend_->embedding_forward(device_rows, dense(x), T{1}, selected);
+  final_norm_->forward(ws, selected, normed);
+  auto const device_logits = head_->logits(ws, normed);
+  backend_->download(device_logits.data, logits.data(), logits.size_bytes());
+}
+
+template <class Arch, Scalar T, class B, class A>
+void Transformer<Arch, T, B, A>::merged_weight(Weight<T, B> const& weight, AdapterLayer const* layer,
+                                               std::span<T> host) const {
+  weight.download(*backend_, host);
+  if (layer == nullptr) return;
+  Arena<B> arena(*backend_, static_cast<std::size_t>(4 * weight.rows() * weight.cols()) * sizeof(T) + (1u << 20));
+  Workspace<B> ws{*backend_, arena};
+  auto const dense = ws.template take<T>(weight.rows(), weight.cols());
+  backend_->upload(host.data(), dense.data, host.size_bytes());
+  layer->merge_into(ws, dense);
+  backend_->download(dense.data, host.data(), host.size_bytes());
+}
+
+template <class Arch, Scalar T, class B, class A>
+void Transformer<Arch, T, B, A>::ensure(BatchExtent extent, PassOptions const& options) {
+  auto const covers = [](bool have, bool want) { return have || !want; };
+  if (arena_ && extent.tokens <= reserved_.tokens && extent.supervised <= reserved_.supervised &&
+      extent.sequences <= reserved_.sequences && covers(reserved_options_.gradient, options.gradient) &&
+      covers(reserved_options_.training, options.training) &&
+      covers(reserved_options_.entropy_gradient, options.entropy_gradient))
+    return;
+  reserve(extent, options);
+}
+
+template <class Arch, Scalar T, class B, class A>
+StepPlan Transformer<Arch, T, B, A>::reserve(BatchExtent extent, PassOptions options) {
+  reserved_ = {std::max(extent.tokens, reserved_.tokens), std::max(extent.supervised, reserved_.supervised),
+               std::max(extent.sequences, reserved_.sequences)};
+  reserved_options_.gradient |= options.gradient;
+  reserved_options_.training |= options.training;
+  reserved_options_.entropy_gradient |= options.entropy_gradient;
+  if constexpr (std::is_same_v<B, Dry>) {  // the twin itself: nothing to plan, any amount is there
+    if (!arena_) arena_ = std::make_unique<Arena<B>>(*backend_, std::numeric_limits<std::size_t>::max() / 4);
+    return {};
+  } else {
+    StepPlan const plan = this->plan(reserved_, reserved_options_);
+    if (!arena_ || arena_->capacity() < plan.arena_bytes) {
+      arena_.reset();
+      arena_ = std::make_unique<Arena<B>>(*backend_, plan.arena_bytes);
+    }
+    return plan;
+  }
+}
+
+template <class Arch, Scalar T, class B, class A>
+auto Transformer<Arch, T, B, A>::twin() const -> Twin& {
+  if (twin_) return *twin_;
+  std::map<std::string, HostTensor> shapes;
+  visit_weights([&](auto const& weight, auto const*) {
+    shapes[weight.name()] = HostTensor{weight.storage(), weight.shape(), nullptr, nullptr};
+  });
+  WeightProvider const provider{[&](std::string const& name) { return shapes.at(name); },
+                                [&](std::string const& name) { return shapes.count(name) != 0; }};
+  twin_backend_ = std::make_unique<Dry>();
+  twin_ = std::make_unique<Twin>(config_, adapter_, *twin_backend_, provider);
+  twin_->recompute_ = recompute_;
+  return *twin_;
+}
+
+template <class Arch, Scalar T, class B, class A>
+StepPlan Transformer<Arch, T, B, A>::plan(BatchExtent extent, PassOptions options) const {
+  TokenBatch batch;
+  batch.ids.assign(static_cast<std::size_t>(extent.tokens), 0);
+  batch.cu_seqlens.assign(static_cast<std::size_t>(std::max<Index>(extent.sequences, 1)), 0);
+  batch.cu_seqlens.push_back(static_cast<std::int32_t>(extent.tokens));
+  batch.rows.assign(static_cast<std::size_t>(extent.supervised), 0);
+  batch.targets.assign(static_cast<std::size_t>(extent.supervised), 0);
+  StepPlan plan = this->plan(batch, options);
+  // Cached passes take the logits of their rows instead of the head's state; both are small beside each other.
+  auto& cached = twin();
+  std::vector<CacheLayer<T>> layers(blocks_.size(), CacheLayer<T>{nullptr, nullptr, 0});
+  std::vector<std::int32_t> const zeros(static_cast<std::size_t>(extent.tokens), 0);
+  std::vector<CacheEntry> entries(static_cast<std::size_t>(std::max<Index>(extent.sequences, 1)));
+  if (!options.gradient && !options.training) {
+    cached.arena_->reset_peak();
+    std::vector<T> logits;
+    cached.forward_cached(zeros, zeros, layers, entries, batch.rows, true, logits);
+    plan.arena_bytes = std::max(plan.arena_bytes, cached.arena_->peak());
+  }
+  return plan;
+}
+
+template <class Arch, Scalar T, class B, class A>
+StepPlan Transformer<Arch, T, B, A>::plan(TokenBatch const& batch, PassOptions options) const {
+  auto& dry = twin();
+  auto& backend = *dry.backend_;
+  backend.reset();
+  if (dry.arena_) dry.arena_->reset_peak();
+  auto const stats = dry.forward(batch, options);
+  if (options.gradient) dry.backward(stats);
+  return {dry.arena_->peak(), backend.flops()};
+}
+
+}  // namespace graft

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <graft/backend/buffer.hpp>
+#include <graft/core/error.hpp>
+#include <graft/core/param.hpp>
+#include <graft/quant/decode.hpp>
+#include <graft/quant/host_tensor.hpp>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace graft {
+
+/// A backend whose operations read host memory as it is, so that a mapped file can serve as weights without a copy.
+template <class B>
+concept ReadsHostMemory = B::reads_host_memory;
+
+/// A weight of the base model: either frozen, in the storage of its file (possibly the mapped file itself), or trained,
+/// dense in T with a gradient of the same size.
+template <Scalar T, class B>
+class Weight {
+ public:
+  Weight() = default;
+
+  /// `tensor` must have the shape that the module expects; `name` is its full Hugging Face name.
+  Weight(B& backend, std::string name, HostTensor const& tensor, bool trained)
+      : name_(std::move(name)), shape_(tensor.shape), storage_(tensor.storage), rows_(tensor.rows()), cols_(tensor.cols()) {
+    if (trained || shape_.size() == 1) {
+      storage_ = dense_storage();
+      dense_ = Buffer<T, B>(backend, rows_ * cols_);
+      if (tensor.data != nullptr) upload_dense(tensor);
+      if (trained) grad_ = Buffer<T, B>(backend, rows_ * cols_);
+      trained_ = trained;
+    } else if constexpr (ReadsHostMemory<B>) {
+      owner_ = tensor.owner;
+      frozen_data_ = tensor.data;
+    } else {
+      frozen_ = Buffer<std::byte, B>(backend, tensor.matrix().bytes());
+      frozen_data_ = frozen_.data();
+      if (tensor.data != nullptr) frozen_.upload({tensor.data, static_cast<std::size_t>(tensor.matrix().bytes())});
+    }
+  }
+
+  [[nodiscard]] static constexpr Storage dense_storage() {
+    return std::is_same_v<T, double> ? Storage::f64 : Storage::f32;
+  }
+  [[nodiscard]] bool present() const { return rows_ != 0; }
+  [[nodiscard]] bool trained() const { return trained_; }
+  [[nodiscard]] std::string const& name() const { return name_; }
+  [[nodiscard]] std::vector<Index> const& shape() const { return shape_; }
+  [[nodiscard]] Index rows() const { return rows_; }
+  [[nodiscard]] Index cols() const { return cols_; }
+  [[nodiscard]] Storage storage() const { return storage_; }
+
+  /// The weight as a product reads it.
+  [[nodiscard]] StoredMatrix stored() const {
+    auto const* data = dense_.size() != 0 ? reinterpret_cast<std::byte const*>(dense_.data()) : frozen_data_;
+    return {storage_, data, rows_, cols_};
+  }
+  /// Dense weights only: vectors, and what is trained.
+  [[nodiscard]] Out<T> value() const { return dense_.view(rows_, cols_); }
+  /// Empty unless trained.
+  [[nodiscard]] Out<T> grad() const { return trained_ ? grad_.view(rows_, cols_) : Out<T>{}; }
+
+  void append(Params<T>& params) const {
+    if (trained_) params.push_back({name_, shape_, value(), grad(), shape_.size() > 1});
+  }
+
+  /// Copies the weight, decoded, to host memory of rows·cols elements.
+  void download(B& backend, std::span<T> host) const {
+    if (dense_.size() != 0) return dense_.download(host);
+    std::vector<std::byte> bytes;
+    StoredMatrix matrix = stored();
+    if constexpr (!ReadsHostMemory<B>) {
+      bytes.resize(static_cast<std::size_t>(matrix.bytes()));
+      backend.download(matrix.data, bytes.data(), bytes.size());
+      matrix.data = bytes.data();
+    }
+    decode_rows(matrix, 0, rows_, MatrixView<T>(host.data(), rows_, cols_));
+  }
+
+ private:
+  void upload_dense(HostTensor const& tensor) {
+    std::vector<T> host(static_cast<std::size_t>(rows_ * cols_));
+    decode_rows(tensor.matrix(), 0, rows_, MatrixView<T>(host.data(), rows_, cols_));
+    dense_.upload(host);
+  }
+
+  std::string name_;
+  std::vector<Index> shape_;
+  Storage storage_ = Storage::f32;
+  Index rows_ = 0;
+  Index cols_ = 0;
+  bool trained_ = false;
+  Buffer<T, B> dense_, grad_;
+  Buffer<std::byte, B> frozen_;
+  std::byte const* frozen_data_ = nullptr;
+  std::shared_ptr<void const> owner_;
+};
+
+}  // namespace graft

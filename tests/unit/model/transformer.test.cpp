@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <graft/model/transformer.hpp>
+
+#include <graft/adapter/frozen.hpp>
+#include <graft/adapter/full_fine_tune.hpp>
+#include <graft/adapter/lora.hpp>
+#include <graft/backend/reference.hpp>
+#include <graft/model/llama.hpp>
+
+#include <support/gradcheck.hpp>
+#include <support/tiny_model.hpp>
+
+#include <doctest/doctest.h>
+
+using namespace graft;
+
+namespace {
+
+/// A loss that touches every statistic, with different factors for every token.
+double probe(std::span<TokenStats const> stats, std::vector<TokenStats>& gradient) {
+  double value = 0;
+  gradient.clear();
+  for (std::size_t i = 0; i < stats.size(); ++i) {
+    double const w = 1 + 0.1 * static_cast<double>(i);
+    value += w * (-stats[i].target_logprob + 0.3 * stats[i].logsumexp * stats[i].logsumexp + 0.2 * stats[i].mean_logit -
+                  0.25 * stats[i].entropy);
+    gradient.push_back({-w, w * 0.6 * stats[i].logsumexp, w * 0.2, -0.25 * w});
+  }
+  return value;
+}
+
+template <class Model>
+test::GradientDeviation deviation(Model& model, TokenBatch const& batch, PassOptions options = {true, false, true, true}) {
+  auto const trainable = model.trainable();
+  trainable.zero_grad();
+  std::vector<TokenStats> gradient;
+  std::uint64_t const pass = model.pass();
+  auto const loss = [&] {
+    model.set_dropout(5, pass);
+    return probe(model.forward(batch, options), gradient);
+  };
+  loss();
+  model.backward(gradient);
+  return test::check_gradients(trainable.params, loss);
+}
+
+/// Moves what starts at zero, so that every path carries a gradient.
+template <class Model>
+void disturb(Model& model) {
+  Rng rng(11);
+  for (auto const& param : model.trainable().params)
+    for (Index i = 0; i < param.value.size(); ++i) param.value.data[i] += 0.1 * rng.normal();
+}
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("transformer: the gradients of LoRA equal central differences", Level, std::integral_constant<int, 0>,
+                   std::integral_constant<int, 1>, std::integral_constant<int, 2>) {
+  auto const config = test::tiny_config();
+  test::RandomWeights weights(config);
+  Reference backend;
+  Transformer<Llama, double, Reference, Lora> model(config, Lora{.rank = 3, .alpha = 5}, backend, weights.provider());
+  model.set_recompute(static_cast<Recompute>(Level::value));
+  disturb(model);
+  auto const result = deviation(model, test::random_batch(config, {7, 1, 5}));
+  CHECK_MESSAGE(result.largest <= 1e-6, result.where, " deviates by ", result.largest);
+}
+
+TEST_CASE("transformer: the gradients of every weight in full fine-tuning equal central differences") {
+  for (bool const tied : {true, false}) {
+    for (bool const bias : {false, true}) {
+      auto config = test::tiny_config();
+      config.tie_word_embeddings = tied;
+      config.attention_bias = config.mlp_bias = bias;
+      test::RandomWeights weights(config);
+      Reference backend;
+      Transformer<Llama, double, Reference, FullFineTune> model(config, {}, backend, weights.provider());
+      auto const result = deviation(model, test::random_batch(config, {6, 5}));
+      CHECK_MESSAGE(result.largest <= 1e-6, result.where, " deviates by ", result.largest, " tied=", tied);
+    }
+  }
+}
+
+TEST_CASE("transformer: LoRA with dropout uses one mask in forward, backward and recomputation") {
+  auto const config = test::tiny_config();
+  test::RandomWeights weights(config);
+  Reference backend;
+  for (auto level : {Recompute::none, Recompute::full}) {
+    Transformer<Llama, double, Reference, Lora> model(config, Lora{.rank = 2, .alpha = 4, .dropout = 0.4}, backend,
+                                                      weights.provider());
+    model.set_recompute(level);
+    disturb(model);
+    auto const result = deviation(model, test::random_batch(config, {6, 3}), {true, true, true, true});
+    CHECK_MESSAGE(result.largest <= 1e-6, result.where, " deviates by ", result.largest);
+  }
+}
+
+TEST_CASE("transformer: partial targets, biases and whole modules have right gradients") {
+  auto config = test::tiny_config();
+  config.attention_bias = true;
+  config.tie_word_embeddings = false;
+  test::RandomWeights weights(config);
+  Reference backend;
+  Lora const specs[] = {
+      {.rank = 2, .alpha = 4, .target_modules = {"q_proj", "v_proj"}, .bias = TrainBias::all},
+      {.rank = 2, .alpha = 4, .rank_stabilized = true, .target_modules = {"down_proj"}, .modules_to_save = {"lm_head", "norm"}},
+      {.rank = 2, .alpha = 4, .target_modules = TargetModules::regex(R"(.*\.1\.self_attn\..*)"), .bias = TrainBias::lora_only},
+      {.rank = 2, .alpha = 4, .target_modules = {"layers.2.mlp.up_proj"}, .modules_to_save = {"embed_tokens"}}};
+  for (auto const& spec : specs) {
+    Transformer<Llama, double, Reference, Lora> model(config, spec, backend, weights.provider());
+    disturb(model);
+    auto const result = deviation(model, test::random_batch(config, {5, 4}));
+    CHECK_MESSAGE(result.largest <= 1e-6, spec.target_modules.text(), ": ", result.where, " deviates by ", result.largest);
+  }
+}
+
+TEST_CASE("transformer: a fresh LoRA changes nothing, a disabled one neither") {
+  auto const config = test::tiny_config();
+  test::RandomWeights weights(config);
+  Reference backend;
+  auto const batch = test::random_batch(config, {7, 4});
+  Transformer<Llama, double, Reference, Frozen> base(config, {}, backend, weights.provider());
+  Transformer<Llama, double, Reference, Lora> model(config, Lora{.rank = 3}, backend, weights.provider());
+  auto const copy = [](std::span<TokenStats const> stats) { return std::vector<TokenStats>(stats.begin(), stats.end()); };
+  auto const expected = copy(base.forward(batch));
+  auto const fresh = copy(model.forward(batch));
+  disturb(model);
+  auto const moved = copy(model.forward(batch));
+  auto const disabled = copy(model.forward(batch, {.adapters = false}));
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    CHECK(fresh[i].target_logprob == expected[i].target_logprob);
+    CHECK(disabled[i].target_logprob == expected[i].target_logprob);
+    CHECK(moved[i].target_logprob != expected[i].target_logprob);
+  }
+}
+
+TEST_CASE("transformer: packed sequences equal the same sequences one by one") {
+  auto const config = test::tiny_config();
+  test::RandomWeights weights(config);
+  Reference backend;
+  Transformer<Llama, double, Reference, Frozen> model(config, {}, backend, weights.provider());
+  auto const packed = test::random_batch(config, {7, 1, 5, 9});
+  std::vector<TokenStats> const together = [&] {
+    auto const stats = model.forward(packed);
+    return std::vector<TokenStats>(stats.begin(), stats.end());
+  }();
+  std::size_t n = 0;
+  for (Index s = 0; s < packed.sequences(); ++s) {
+    auto const begin = packed.cu_seqlens[static_cast<std::size_t>(s)], end = packed.cu_seqlens[static_cast<std::size_t>(s) + 1];
+    TokenBatch one;
+    one.ids.assign(packed.ids.begin() + begin, packed.ids.begin() + end);
+    one.cu_seqlens = {0, end - begin};
+    for (std::size_t i = 0; i < packed.rows.size(); ++i)
+      if (packed.rows[i] >= begin && packed.rows[i] < end) {
+        one.rows.push_back(packed.rows[i] - begin);
+        one.targets.push_back(packed.targets[i]);
+      }
+    for (auto const& stats : model.forward(one))
+      CHECK(stats.target_logprob == doctest::Approx(together[n++].target_logprob).epsilon(1e-12));
+  }
+  CHECK(n == together.size());
+}
+
+TEST_CASE("transformer: the planned memory is what a step uses, to the byte") {
+  auto const config = test::tiny_config();
+  test::RandomWeights weights(config);
+  Reference backend;
+  for (auto level : {Recompute::none, Recompute::selective, Recompute::full}) {
+    Transformer<Llama, double, Reference, Lora> model(config, Lora{.rank = 3, .dropout = 0.1}, backend, weights.provider());
+    model.set_recompute(level);
+    auto const batch = test::random_batch(config, {9, 4, 6});
+    auto const plan = model.reserve({batch.tokens(), batch.supervised(), batch.sequences()}, {true, true, true, true});
+    std::vector<TokenStats> gradient;
+    probe(model.forward(batch, {true, true, true, true}), gradient);
+    model.backward(gradient);
+    CHECK(model.arena_peak() == plan.arena_bytes);
+    CHECK(model.arena_capacity() == plan.arena_bytes);
+    CHECK(plan.flops > 0);
+  }
+}
+
+TEST_CASE("transformer: mistakes are named") {
+  auto const config = test::tiny_config();
+  test::RandomWeights weights(config);
+  Reference backend;
+  using Model = Transformer<Llama, double, Reference, Lora>;
+  auto const build = [&](Lora const& spec) { Model model(config, spec, backend, weights.provider()); };
+  CHECK_THROWS_WITH_AS(build({.rank = 2, .target_modules = {"q_proj", "vproj"}}),
+                       doctest::Contains("\"vproj\" matches no linear module of this model; it has q_proj, k_proj"), Error);
+  CHECK_THROWS_WITH_AS(build({.rank = 2, .target_modules = TargetModules::regex("nothing")}),
+                       doctest::Contains("matches no linear module"), Error);
+  CHECK_THROWS_WITH_AS(build({.rank = 2, .target_modules = TargetModules::regex("(")}),
+                       doctest::Contains("is not a regular expression"), Error);
+  CHECK_THROWS_WITH_AS(build({.rank = 9}), doctest::Contains("rank must be in 1..min(in, out): got rank=9 for "
+                                                             "model.layers.0.self_attn.k_proj of shape (8, 12)"), Error);
+  CHECK_THROWS_WITH_AS(build({.rank = 2, .dropout = 1}), doctest::Contains("dropout must be in [0, 1)"), Error);
+  CHECK_THROWS_WITH_AS(build({.rank = 2, .modules_to_save = {"lm_head"}}), doctest::Contains("shares its weight"), Error);
+  Model model(config, {.rank = 2}, backend, weights.provider());
+  CHECK_THROWS_WITH_AS(model.backward({}), doctest::Contains("backward needs a forward pass"), Error);
+}
