@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-/// Marks a non-template body that stands in a `.tpp` file. Header-only users get `inline`; the translation unit of
-/// `graft::compiled` defines GRAFT_BUILDING_COMPILED, and the body becomes an ordinary symbol of that library.
-#ifdef GRAFT_BUILDING_COMPILED
+/// Marks a non-template body that stands in a `.tpp` file. Header-only users get `inline`. Where GRAFT_COMPILED is defined
+/// the bodies are ordinary symbols of the library `graft::compiled`, and only its own translation units include them.
+#ifdef GRAFT_COMPILED
 #define GRAFT_INLINE
 #else
 #define GRAFT_INLINE inline

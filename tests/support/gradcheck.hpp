@@ -19,7 +19,7 @@ struct GradientDeviation {
 /// `per_param` evenly spread elements of each). `params` must be in host memory. The five-point formula
 /// (f(x-2h) - 8f(x-h) + 8f(x+h) - f(x+2h)) / 12h has an error of h⁴.
 inline GradientDeviation check_gradients(Params<double> const& params, std::function<double()> const& loss,
-                                         Index per_param = 24, double h = 1e-3, double floor = 1e-2) {
+                                         Index per_param = 24, double h = 5e-5, double floor = 1e-2) {
   GradientDeviation result;
   for (auto const& param : params) {
     Index const step = std::max<Index>(1, param.value.size() / per_param);

@@ -65,15 +65,15 @@ inline void chain_to_logits(std::span<double const> logits, std::int32_t target,
     double const log_p = logits[v] - stats.logsumexp;
     double const p = std::exp(log_p);
     double const onehot = static_cast<std::int32_t>(v) == target ? 1 : 0;
-    out[v] = g.target_logprob * (onehot - p) + g.logsumexp * p +
-             g.mean_logit / static_cast<double>(logits.size()) - g.entropy * p * (log_p + stats.entropy);
+    out[v] = g.target_logprob * (onehot - p) + g.logsumexp * p + g.mean_logit / static_cast<double>(logits.size()) -
+             g.entropy * p * (log_p + stats.entropy);
   }
 }
 
 /// What `check_loss` saw. `error` is the largest |analytic - numeric| over the largest |numeric|.
 struct LossCheck {
   double error = 0;
-  double largest = 0;        ///< largest |numeric|: 0 would mean that the check had nothing to see
+  double largest = 0;         ///< largest |numeric|: 0 would mean that the check had nothing to see
   bool written_whole = true;  ///< no statistic's gradient was left as it was
   LossReport report;
 };
@@ -126,7 +126,8 @@ struct BatchPiece {
 /// The largest difference, of value or of any gradient entry, between a loss over the whole batch and the sum over its
 /// pieces, relative to the largest gradient entry. A loss whose tokens are separable gives rounding only.
 template <Loss L>
-[[nodiscard]] double accumulation_error(L const& loss, std::span<TokenStats const> stats, typename L::Batch const& whole,
+[[nodiscard]] double accumulation_error(L const& loss, std::span<TokenStats const> stats,
+                                        typename L::Batch const& whole,
                                         std::vector<BatchPiece<typename L::Batch>> const& pieces) {
   std::vector<TokenStats> expected(stats.size());
   double const value = loss(stats, whole, expected).value;

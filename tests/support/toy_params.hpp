@@ -29,9 +29,7 @@ class ToyParams {
     trainable_.params.push_back({std::move(name), vector ? std::vector<Index>{cols} : std::vector<Index>{rows, cols},
                                  value.view(rows, cols), grad.view(rows, cols), decay});
   }
-  void set_grad(std::size_t i, std::vector<T> const& values) {
-    upload(values, trainable_.params[i].grad);
-  }
+  void set_grad(std::size_t i, std::vector<T> const& values) { upload(values, trainable_.params[i].grad); }
   [[nodiscard]] std::vector<T> value(std::size_t i) { return read(trainable_.params[i].value); }
   [[nodiscard]] std::vector<T> grad(std::size_t i) { return read(trainable_.params[i].grad); }
 

@@ -55,6 +55,17 @@ template <class A>
     return false;
 }
 
+/// The target modules that `spec` was given, for the check that each of them hits something; nullptr if it has none.
+template <class A>
+[[nodiscard]] auto target_modules_of(A const& spec) {
+  if constexpr (requires { spec.target_modules; })
+    return &spec.target_modules;
+  else if constexpr (requires { spec.active_target_modules(); })
+    return spec.active_target_modules();
+  else
+    return nullptr;
+}
+
 /// The layer of adapters that never sit on a module.
 template <class T, class B>
 struct NoLayer {

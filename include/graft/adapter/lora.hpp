@@ -3,9 +3,16 @@
 
 #include <graft/adapter/concept.hpp>
 #include <graft/adapter/target_modules.hpp>
+#include <graft/backend/buffer.hpp>
+#include <graft/backend/concept.hpp>
 #include <graft/core/error.hpp>
+#include <graft/core/rng.hpp>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace graft {

@@ -38,6 +38,7 @@ class HostMemory {
 /// The memory operations of every backend that computes in host memory (concept `MemoryBackend`).
 struct HostMemoryOperations {
   using Memory = HostMemory;
+  static constexpr bool reads_host_memory = true;  ///< so a mapped file can serve as weights
 
   [[nodiscard]] Memory allocate(std::size_t bytes) { return Memory(bytes); }
   void upload(void const* host, void* device, std::size_t bytes) {

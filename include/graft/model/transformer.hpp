@@ -38,6 +38,15 @@ struct BatchExtent {
   Index sequences = 0;
 };
 
+/// A weight of the base model.
+struct WeightInfo {
+  std::string name;
+  std::vector<Index> shape;
+  Storage storage = Storage::f32;
+  bool trained = false;
+  bool adapted = false;
+};
+
 /// What a training step of one shape needs, found by running it dry.
 struct StepPlan {
   std::size_t arena_bytes = 0;  ///< activations and scratch
@@ -65,7 +74,7 @@ class Transformer {
 
   Transformer(ModelConfig config, A adapter, B& backend, WeightProvider const& weights)
       : config_(std::move(config)), adapter_(std::move(adapter)), backend_(&backend) {
-    Builder<T, B, A> builder{backend, adapter_, weights};
+    Builder<T, B, A> builder{backend, adapter_, weights, Arch::norm_offset};
     Index const hidden = config_.hidden_size;
     double const scale = Arch::scaled_embedding ? std::sqrt(static_cast<double>(hidden)) : 1.0;
     embedding_ = std::make_unique<Embedding<T, B>>(builder, Arch::embedding_name, config_.vocab_size, hidden, scale);
@@ -77,6 +86,7 @@ class Transformer {
           builder.weight(std::string(Arch::head_name) + ".weight", {config_.vocab_size, hidden}));
     head_.emplace(head_weight_ ? *head_weight_ : embedding_->weight());
     check_adapter(builder);
+    collect_trainable();
     first_trained_ = 0;
     while (first_trained_ < blocks_.size() && !blocks_[first_trained_].trained()) ++first_trained_;
     if (embedding_->trained()) first_trained_ = 0;
@@ -92,13 +102,12 @@ class Transformer {
   void backward(std::span<TokenStats const> gradient);
 
   /// Everything that is trained, in the order of the model.
-  [[nodiscard]] Trainable<T, B> trainable() {
-    Trainable<T, B> result{backend_, {}};
-    embedding_->append(result.params);
-    for (auto& block : blocks_) block.append(result.params);
-    final_norm_->append(result.params);
-    if (head_weight_) head_weight_->append(result.params);
-    return result;
+  [[nodiscard]] Trainable<T, B> const& trainable() const { return trainable_; }
+
+  /// One gradient for each supervised prediction of the last forward pass: a place for a loss to write, reused by steps.
+  [[nodiscard]] std::span<TokenStats> token_gradient() {
+    token_gradient_.resize(stats_.size());
+    return token_gradient_;
   }
 
   /// Plans memory for passes up to `extent` and takes it. Returns the plan.
@@ -115,23 +124,24 @@ class Transformer {
                       std::span<CacheLayer<T> const> cache, std::span<CacheEntry const> entries,
                       std::span<std::int32_t const> rows, bool adapters, std::span<T> logits);
 
-  /// Calls visit(weight, layer) for every weight in the order of the model; `layer` is its adapter layer or nullptr.
-  template <class F>
-  void visit_weights(F&& visit) const {
-    visit(embedding_->weight(), static_cast<AdapterLayer const*>(nullptr));
-    auto const with_layer = [&](auto const& weight, auto layer) {
-      if constexpr (std::is_null_pointer_v<decltype(layer)>)
-        visit(weight, static_cast<AdapterLayer const*>(nullptr));
-      else
-        visit(weight, layer);
-    };
-    for (auto const& block : blocks_) block.visit(with_layer);
-    final_norm_->visit(with_layer);
-    if (head_weight_) visit(*head_weight_, static_cast<AdapterLayer const*>(nullptr));
+  /// All weights of the base, in the order of the model.
+  [[nodiscard]] std::vector<WeightInfo> weights() const {
+    std::vector<WeightInfo> infos;
+    visit_weights([&](auto const& weight, auto const* layer) {
+      infos.push_back({weight.name(), weight.shape(), weight.storage(), weight.trained(), layer != nullptr});
+    });
+    return infos;
   }
+  /// Copies weight `number` of that list, decoded and as files hold it, to host memory; `merged`: with its adapter, W + Δ.
+  void download_weight(std::size_t number, bool merged, std::span<T> host) const;
 
-  /// The weight with its adapter merged in, W + Δ, in host memory of rows·cols elements.
-  void merged_weight(Weight<T, B> const& weight, AdapterLayer const* layer, std::span<T> host) const;
+  /// Names of all linear modules that an adapter can sit on, in the order of the model.
+  [[nodiscard]] std::vector<std::string> linear_modules() const {
+    std::vector<std::string> names;
+    for (auto const& block : blocks_)
+      block.visit_linears([&](auto const& linear) { names.push_back(linear.name()); });
+    return names;
+  }
 
   [[nodiscard]] ModelConfig const& config() const { return config_; }
   [[nodiscard]] A const& adapter() const { return adapter_; }
@@ -159,7 +169,7 @@ class Transformer {
   /// The same model on the backend that only counts.
   using Twin = Transformer<Arch, T, Dry, A>;
   template <class, Scalar, class, class>
-  friend class Transformer;
+  friend class Transformer;  // reads its twin's arena
 
   [[nodiscard]] BlockConfig block_config(Index layer) const {
     BlockConfig block;
@@ -176,16 +186,37 @@ class Transformer {
     return block;
   }
 
+  /// Calls visit(weight, layer) for every weight in the order of the model; `layer` is its adapter layer or nullptr.
+  template <class F>
+  void visit_weights(F&& visit) const {
+    AdapterLayer const* const none = nullptr;
+    auto const with_layer = [&](auto const& weight, auto layer) {
+      if constexpr (std::is_null_pointer_v<decltype(layer)>)
+        visit(weight, none);
+      else
+        visit(weight, layer);
+    };
+    visit(embedding_->weight(), none);
+    for (auto const& block : blocks_) block.visit(with_layer);
+    final_norm_->visit(with_layer);
+    if (head_weight_) visit(*head_weight_, none);
+  }
+
   void check_adapter(Builder<T, B, A>& builder) {
     adapted_ = builder.adapted;
-    if constexpr (requires { adapter_.target_modules; }) {
-      std::vector<std::string> modules;
-      for (auto& block : blocks_) block.visit_linears([&](auto const& linear) { modules.push_back(linear.name()); });
-      check_targets(adapter_.target_modules, adapted_, modules);
-    }
     std::string const head = Arch::head_name;
     require(!config_.tie_word_embeddings || !trains_base_parameter(adapter_, head + ".weight") || embedding_->trained(),
             "model", head, " shares its weight with ", Arch::embedding_name, ": name the latter to train it");
+    if constexpr (!std::is_null_pointer_v<decltype(target_modules_of(adapter_))>)
+      if (auto const* targets = target_modules_of(adapter_)) check_targets(*targets, adapted_, linear_modules());
+  }
+
+  void collect_trainable() {
+    trainable_.backend = backend_;
+    embedding_->append(trainable_.params);
+    for (auto& block : blocks_) block.append(trainable_.params);
+    final_norm_->append(trainable_.params);
+    if (head_weight_) head_weight_->append(trainable_.params);
   }
 
   /// What stays of a pass between forward and backward.
@@ -246,7 +277,8 @@ class Transformer {
   PassOptions options_;
   std::vector<typename BlockType::Saved> saved_;
   std::vector<std::int32_t> host_positions_;
-  std::vector<TokenStats> stats_;
+  std::vector<TokenStats> stats_, token_gradient_;
+  Trainable<T, B> trainable_;
 };
 
 }  // namespace graft

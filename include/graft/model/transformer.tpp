@@ -126,16 +126,20 @@ void Transformer<Arch, T, B, A>::forward_cached(std::span<std::int32_t const> id
 }
 
 template <class Arch, Scalar T, class B, class A>
-void Transformer<Arch, T, B, A>::merged_weight(Weight<T, B> const& weight, AdapterLayer const* layer,
-                                               std::span<T> host) const {
-  weight.download(*backend_, host);
-  if (layer == nullptr) return;
-  Arena<B> arena(*backend_, static_cast<std::size_t>(4 * weight.rows() * weight.cols()) * sizeof(T) + (1u << 20));
-  Workspace<B> ws{*backend_, arena};
-  auto const dense = ws.template take<T>(weight.rows(), weight.cols());
-  backend_->upload(host.data(), dense.data, host.size_bytes());
-  layer->merge_into(ws, dense);
-  backend_->download(dense.data, host.data(), host.size_bytes());
+void Transformer<Arch, T, B, A>::download_weight(std::size_t number, bool merged, std::span<T> host) const {
+  std::size_t i = 0;
+  visit_weights([&](Weight<T, B> const& weight, AdapterLayer const* layer) {
+    if (i++ != number) return;
+    weight.download(*backend_, host);
+    if (!merged || layer == nullptr) return;
+    // An adapter may need as much again, twice, to make its Δ.
+    Arena<B> arena(*backend_, static_cast<std::size_t>(4 * weight.rows() * weight.cols()) * sizeof(T) + (1u << 20));
+    Workspace<B> ws{*backend_, arena};
+    auto const dense = ws.template take<T>(weight.rows(), weight.cols());
+    backend_->upload(host.data(), dense.data, host.size_bytes());
+    layer->merge_into(ws, dense);
+    backend_->download(dense.data, host.data(), host.size_bytes());
+  });
 }
 
 template <class Arch, Scalar T, class B, class A>

@@ -156,8 +156,8 @@ class Attention {
     if (k_norm_) k_norm_->visit(f);
   }
   template <class F>
-  void visit_linears(F&& f) {
-    for (auto* linear : {&q_, &k_, &v_, &o_}) f(*linear);
+  void visit_linears(F&& f) const {
+    for (auto const* linear : {&q_, &k_, &v_, &o_}) f(*linear);
   }
 
  private:

@@ -137,7 +137,7 @@ class Block {
     if (mlp_post_norm_) mlp_post_norm_->visit(f);
   }
   template <class F>
-  void visit_linears(F&& f) {
+  void visit_linears(F&& f) const {
     attention_.visit_linears(f);
     mlp_.visit_linears(f);
   }

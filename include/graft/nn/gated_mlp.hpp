@@ -65,8 +65,8 @@ class GatedMlp {
     for (auto const* linear : {&gate_, &up_, &down_}) linear->visit(f);
   }
   template <class F>
-  void visit_linears(F&& f) {
-    for (auto* linear : {&gate_, &up_, &down_}) f(*linear);
+  void visit_linears(F&& f) const {
+    for (auto const* linear : {&gate_, &up_, &down_}) f(*linear);
   }
 
  private:

@@ -14,7 +14,7 @@ class RmsNorm {
  public:
   template <class A>
   RmsNorm(Builder<T, B, A>& builder, std::string const& name, Index width, double eps)
-      : gain_(builder.weight(name + ".weight", {width})), eps_(static_cast<T>(eps)) {}
+      : gain_(builder.weight(name + ".weight", {width}, builder.norm_offset)), eps_(static_cast<T>(eps)) {}
 
   void forward(Workspace<B>& workspace, In<T> x, Out<T> y) const {
     workspace.backend.rms_norm_forward(x, In<T>(gain_.value()), eps_, y);

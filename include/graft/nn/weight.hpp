@@ -25,9 +25,10 @@ class Weight {
  public:
   Weight() = default;
 
-  /// `tensor` must have the shape that the module expects; `name` is its full Hugging Face name.
-  Weight(B& backend, std::string name, HostTensor const& tensor, bool trained)
-      : name_(std::move(name)), shape_(tensor.shape), storage_(tensor.storage), rows_(tensor.rows()), cols_(tensor.cols()) {
+  /// `tensor` must have the shape that the module expects; `name` is its full Hugging Face name. `offset` is added to the
+  /// values of the file (Gemma's norms hold gain - 1) and taken off again by `download`; for dense weights only.
+  Weight(B& backend, std::string name, HostTensor const& tensor, bool trained, double offset = 0)
+      : name_(std::move(name)), offset_(static_cast<T>(offset)), shape_(tensor.shape), storage_(tensor.storage), rows_(tensor.rows()), cols_(tensor.cols()) {
     if (trained || shape_.size() == 1) {
       storage_ = dense_storage();
       dense_ = Buffer<T, B>(backend, rows_ * cols_);
@@ -69,9 +70,13 @@ class Weight {
     if (trained_) params.push_back({name_, shape_, value(), grad(), shape_.size() > 1});
   }
 
-  /// Copies the weight, decoded, to host memory of rows·cols elements.
+  /// Copies the weight as a file holds it, decoded, to host memory of rows·cols elements.
   void download(B& backend, std::span<T> host) const {
-    if (dense_.size() != 0) return dense_.download(host);
+    if (dense_.size() != 0) {
+      dense_.download(host);
+      for (T& value : host) value -= offset_;
+      return;
+    }
     std::vector<std::byte> bytes;
     StoredMatrix matrix = stored();
     if constexpr (!ReadsHostMemory<B>) {
@@ -86,10 +91,12 @@ class Weight {
   void upload_dense(HostTensor const& tensor) {
     std::vector<T> host(static_cast<std::size_t>(rows_ * cols_));
     decode_rows(tensor.matrix(), 0, rows_, MatrixView<T>(host.data(), rows_, cols_));
+    for (T& value : host) value += offset_;
     dense_.upload(host);
   }
 
   std::string name_;
+  T offset_{};
   std::vector<Index> shape_;
   Storage storage_ = Storage::f32;
   Index rows_ = 0;

@@ -5,7 +5,10 @@
 #include <graft/adapter/full_fine_tune.hpp>
 #include <graft/adapter/lora.hpp>
 #include <graft/backend/reference.hpp>
+#include <graft/model/gemma3.hpp>
 #include <graft/model/llama.hpp>
+#include <graft/model/qwen2.hpp>
+#include <graft/model/qwen3.hpp>
 
 #include <support/gradcheck.hpp>
 #include <support/tiny_model.hpp>
@@ -79,6 +82,27 @@ TEST_CASE("transformer: the gradients of every weight in full fine-tuning equal 
       CHECK_MESSAGE(result.largest <= 1e-6, result.where, " deviates by ", result.largest, " tied=", tied);
     }
   }
+}
+
+TEST_CASE_TEMPLATE("transformer: every architecture has right gradients, for LoRA and for every weight", Arch, Llama, Qwen2,
+                   Qwen3, Gemma3) {
+  auto config = test::tiny_config(std::string(Arch::model_types[0]));
+  config.layer_is_sliding = {true, false, true};
+  config.sliding_window = 3;
+  config.rope_local_theta = 30;
+  config.rope_scaling = {RopeScaling::Kind::linear, 2};
+  test::RandomWeights weights(config);
+  Reference backend;
+  for (auto level : {Recompute::none, Recompute::selective, Recompute::full}) {
+    Transformer<Arch, double, Reference, Lora> model(config, Lora{.rank = 2}, backend, weights.provider());
+    model.set_recompute(level);
+    disturb(model);
+    auto const result = deviation(model, test::random_batch(config, {7, 5}));
+    CHECK_MESSAGE(result.largest <= 1e-6, result.where, " deviates by ", result.largest);
+  }
+  Transformer<Arch, double, Reference, FullFineTune> model(config, {}, backend, weights.provider());
+  auto const result = deviation(model, test::random_batch(config, {7, 5}));
+  CHECK_MESSAGE(result.largest <= 1e-6, result.where, " deviates by ", result.largest);
 }
 
 TEST_CASE("transformer: LoRA with dropout uses one mask in forward, backward and recomputation") {

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+# Finds what graft stands on. Nothing is downloaded: a missing package is named as Debian calls it.
+
+# graft_require(PACKAGE DEBIAN_PACKAGE find_package arguments…)
+macro(graft_require package debian)
+  find_package(${package} QUIET ${ARGN})
+  if(NOT ${package}_FOUND)
+    message(FATAL_ERROR "[graft] ${package} was not found; on Debian: apt-get install ${debian} (or scripts/install_deps.sh)")
+  endif()
+endmacro()
+
+# graft_optional(PART PACKAGE DEBIAN_PACKAGE find_package arguments…) sets GRAFT_HAS_<PART> by the option GRAFT_WITH_<PART>.
+macro(graft_optional part package debian)
+  set(GRAFT_HAS_${part} FALSE)
+  if(GRAFT_WITH_${part} STREQUAL "OFF")
+    message(STATUS "graft: ${part} is off")
+  else()
+    find_package(${package} QUIET ${ARGN})
+    if(${package}_FOUND)
+      set(GRAFT_HAS_${part} TRUE)
+      string(STRIP "${${package}_VERSION}${${package}_CXX_VERSION}" graft_found_version)
+      message(STATUS "graft: ${part} found, version ${graft_found_version}")
+    elseif(GRAFT_WITH_${part} STREQUAL "ON")
+      message(FATAL_ERROR "[graft] GRAFT_WITH_${part}=ON, but ${package} was not found; on Debian: apt-get install ${debian}")
+    else()
+      message(STATUS "graft: ${part} not found (Debian: ${debian}), going on without")
+    endif()
+  endif()
+endmacro()
+
+graft_require(Eigen3 libeigen3-dev 3.4 NO_MODULE)
+graft_require(nlohmann_json nlohmann-json3-dev 3.10)
+graft_require(ZLIB zlib1g-dev)
+graft_require(PCRE2 libpcre2-dev MODULE)
+graft_require(utf8proc libutf8proc-dev MODULE)
+
+graft_optional(OPENMP OpenMP "libgomp1 (with g++) or libomp-16-dev (with clang-16)" COMPONENTS CXX)
+graft_optional(ONEDNN OneDnn libdnnl-dev 2.0 MODULE)
+graft_optional(CUDA CUDAToolkit nvidia-cuda-toolkit)
+graft_optional(MPI MPI libopenmpi-dev COMPONENTS CXX)
+
+find_package(xtensor QUIET)
+if(xtensor_FOUND)
+  message(STATUS "graft: xtensor found, version ${xtensor_VERSION}")
+else()
+  message(STATUS "graft: xtensor not found (Debian: libxtensor-dev), no target graft::xtensor")
+endif()

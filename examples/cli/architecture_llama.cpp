@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "architectures.hpp"
+
+#include <graft/io/build_model.hpp>
+#include <graft/model/llama.hpp>
+
+cli::Model cli::build_llama(graft::ModelFiles const& files, graft::Selected const& adapter, Backend& backend) {
+  return Model(graft::build_model<graft::Llama, float>(files, adapter, backend));
+}

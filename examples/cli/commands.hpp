@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace cli {
+
+// Each adds its subcommand, with its flags and what to do, to the program. One file each.
+void add_sft(CLI::App& app);
+void add_nll(CLI::App& app);
+void add_generate(CLI::App& app);
+void add_chat(CLI::App& app);
+void add_merge(CLI::App& app);
+void add_tokenize(CLI::App& app);
+void add_evaluate(CLI::App& app);
+void add_inspect(CLI::App& app);
+
+}  // namespace cli

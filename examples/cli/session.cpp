@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session.hpp"
+
+#include "architectures.hpp"
+
+#include <graft/core/parallel.hpp>
+#include <graft/io/build_model.hpp>
+#include <graft/io/peft.hpp>
+#include <graft/model/gemma3.hpp>
+#include <graft/model/llama.hpp>
+#include <graft/model/qwen2.hpp>
+#include <graft/model/qwen3.hpp>
+
+#include <algorithm>
+#include <iostream>
+
+namespace cli {
+
+Session open_session(ModelFlags const& flags) {
+  if (flags.threads > 0) graft::set_num_threads(flags.threads);
+  Session session;
+  session.files = graft::open_model(flags.model);
+  session.backend = std::make_unique<Backend>(graft::CpuBackend::named(flags.backend, flags.precision));
+  std::cerr << "model " << flags.model << " (" << session.files.config.model_type << ", " << session.backend->description()
+            << ", " << graft::num_threads() << " threads)\n";
+  return session;
+}
+
+void build(Session& session, graft::Selected const& adapter, std::string const& adapter_directory) {
+  auto const& type = session.files.config.model_type;
+  auto const is = [&](auto const& types) { return std::find(types.begin(), types.end(), type) != types.end(); };
+  auto& backend = *session.backend;
+  if (is(graft::Llama::model_types)) {
+    session.model.emplace(build_llama(session.files, adapter, backend));
+  } else if (is(graft::Qwen2::model_types)) {
+    session.model.emplace(build_qwen2(session.files, adapter, backend));
+  } else if (is(graft::Qwen3::model_types)) {
+    session.model.emplace(build_qwen3(session.files, adapter, backend));
+  } else if (is(graft::Gemma3::model_types)) {
+    session.model.emplace(build_gemma3(session.files, adapter, backend));
+  } else {
+    graft::fail("model", session.files.path.string(), " is a model of type ", type,
+                "; this program has llama, mistral, qwen2, qwen3 and gemma3_text");
+  }
+  if (!adapter_directory.empty()) graft::load_peft(*session.model, adapter_directory);
+}
+
+Session open_model_session(ModelFlags const& flags) {
+  Session session = open_session(flags);
+  graft::Selected adapter;
+  if (!flags.adapter.empty()) adapter = {graft::Method::lora, graft::read_peft_config(flags.adapter)};
+  build(session, adapter, flags.adapter);
+  return session;
+}
+
+std::optional<graft::ChatFormat> chosen_format(ModelFlags const& flags, graft::Tokenizer const& tokenizer) {
+  if (flags.chat_format.empty()) return std::nullopt;
+  auto const spelling = [&](std::optional<std::int32_t> id) -> std::optional<std::string> {
+    if (!id) return std::nullopt;
+    return tokenizer.token(*id);
+  };
+  return graft::ChatFormat::named(flags.chat_format, {spelling(tokenizer.bos()), spelling(tokenizer.eos())});
+}
+
+graft::ChatFormat chat_format(ModelFlags const& flags, graft::Tokenizer const& tokenizer) {
+  if (auto const chosen = chosen_format(flags, tokenizer)) return *chosen;
+  return graft::ChatFormat::recognise(tokenizer.spec());
+}
+
+std::vector<std::int32_t> stop_ids(Session const& session, graft::ChatFormat const* format) {
+  std::vector<std::int32_t> ids(session.files.generation.eos_token_ids.begin(), session.files.generation.eos_token_ids.end());
+  if (auto const eos = session.tokenizer().eos()) ids.push_back(*eos);
+  if (format != nullptr && !format->end_of_turn().empty())
+    if (auto const end = session.tokenizer().token_id(format->end_of_turn())) ids.push_back(*end);
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  return ids;
+}
+
+}  // namespace cli

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "model_flags.hpp"
+
+#include <graft/adapter/selected.hpp>
+#include <graft/backend/default_backend.hpp>
+#include <graft/io/model_files.hpp>
+#include <graft/model/any_transformer.hpp>
+#include <graft/text/chat_format.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace cli {
+
+using Backend = graft::CpuBackend;
+using Model = graft::AnyTransformer<float, Backend, graft::Selected>;
+
+/// A model that is ready to run, with what it needs.
+struct Session {
+  graft::ModelFiles files;
+  std::unique_ptr<Backend> backend;
+  std::optional<Model> model;
+
+  [[nodiscard]] graft::Tokenizer const& tokenizer() const { return *files.tokenizer; }
+};
+
+/// Opens the files and the backend, without a model yet. Says on standard error what was chosen.
+[[nodiscard]] Session open_session(ModelFlags const& flags);
+/// Builds the model. `adapter_directory`: a PEFT directory whose weights are read into the adapter, or "".
+void build(Session& session, graft::Selected const& adapter, std::string const& adapter_directory);
+/// The same for commands that only use a model, with the adapter of `flags` if there is one.
+[[nodiscard]] Session open_model_session(ModelFlags const& flags);
+
+/// The chat format that the flags name, or nothing: then the model's template decides.
+[[nodiscard]] std::optional<graft::ChatFormat> chosen_format(ModelFlags const& flags, graft::Tokenizer const& tokenizer);
+/// The same, recognised from the template where the flags say nothing.
+[[nodiscard]] graft::ChatFormat chat_format(ModelFlags const& flags, graft::Tokenizer const& tokenizer);
+
+/// Tokens that end an answer: the model's end tokens and, in a conversation, the format's end of turn.
+[[nodiscard]] std::vector<std::int32_t> stop_ids(Session const& session, graft::ChatFormat const* format);
+
+}  // namespace cli

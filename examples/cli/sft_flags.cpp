@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sft_flags.hpp"
+
+#include <sstream>
+
+namespace cli {
+
+void add_sft_flags(CLI::App& app, SftFlags& flags) {
+  add_model_flags(app, flags.model);
+  auto const group = [&](char const* name) { return app.add_option_group(name); };
+  auto* data = group("data");
+  data->add_option("--data", flags.data, "JSONL file to train on, plain or .gz")->required();
+  data->add_option("--eval-data", flags.eval_data, "JSONL file of held-out records");
+  data->add_option("--max-length", flags.max_length, "tokens of a record; longer ones are cut, and counted")->capture_default_str();
+  data->add_flag("--no-shuffle", flags.no_shuffle, "take the records in the file's order");
+  data->add_flag("--last-turn-only", flags.last_turn_only, "of a conversation, learn the last assistant turn only");
+  data->add_option("--seed", flags.seed, "of order, adapter and dropout")->capture_default_str();
+
+  auto* method = group("method");
+  method->add_option("--method", flags.method, "lora: an adapter; full: every weight")
+      ->check(CLI::IsMember({"lora", "full"}))->capture_default_str();
+  method->add_option("--init-adapter", flags.init_adapter, "PEFT directory to start from; its settings replace the flags below");
+  method->add_option("--rank", flags.rank, "rank of the adapter's matrices")->capture_default_str();
+  method->add_option("--alpha", flags.alpha, "the update is scaled by alpha / rank")->capture_default_str();
+  method->add_option("--dropout", flags.dropout, "of the adapter's input")->capture_default_str();
+  method->add_flag("--rslora", flags.rslora, "scale by alpha / sqrt(rank)");
+  method->add_option("--bias", flags.bias, "biases to train")->check(CLI::IsMember({"none", "all", "lora_only"}))->capture_default_str();
+  method->add_option("--target-modules", flags.target_modules, "all-linear, or names such as q_proj,v_proj")
+      ->delimiter(',')->capture_default_str();
+  method->add_option("--modules-to-save", flags.modules_to_save, "modules to train whole")->delimiter(',');
+
+  auto* optimizer = group("optimization");
+  optimizer->add_option("--optimizer", flags.optimizer, "who steps")->check(CLI::IsMember({"adamw", "sgd", "lion"}))->capture_default_str();
+  optimizer->add_option("--learning-rate", flags.learning_rate, "at its peak")->capture_default_str();
+  optimizer->add_option("--schedule", flags.schedule, "constant, constant_with_warmup, linear or cosine")->capture_default_str();
+  optimizer->add_option("--warmup-steps", flags.warmup_steps, "steps to the peak")->capture_default_str();
+  optimizer->add_option("--min-learning-rate", flags.min_learning_rate, "where cosine ends")->capture_default_str();
+  optimizer->add_option("--weight-decay", flags.weight_decay, "of matrices")->capture_default_str();
+  optimizer->add_option("--momentum", flags.momentum, "of sgd")->capture_default_str();
+  optimizer->add_option("--max-grad-norm", flags.max_grad_norm, "longer gradients are scaled to it; 0: never")->capture_default_str();
+  optimizer->add_option("--label-smoothing", flags.label_smoothing, "share of the target spread over the vocabulary")->capture_default_str();
+  optimizer->add_option("--z-loss", flags.z_loss, "factor of the squared log-normaliser")->capture_default_str();
+  optimizer->add_option("--batch-size", flags.batch_size, "records of an optimizer step")->capture_default_str();
+  optimizer->add_option("--gradient-accumulation", flags.gradient_accumulation, "parts that a step is computed in, to save memory")
+      ->capture_default_str();
+  optimizer->add_option("--epochs", flags.epochs, "passes over the data")->capture_default_str();
+  optimizer->add_option("--max-steps", flags.max_steps, "steps, whatever --epochs says; 0: as many as the epochs take")->capture_default_str();
+  optimizer->add_option("--recompute", flags.recompute, "what backward computes again to save memory")
+      ->check(CLI::IsMember({"none", "selective", "full"}))->capture_default_str();
+
+  auto* run = group("run");
+  run->add_option("--output", flags.output, "directory for the adapter (or model), checkpoints and metrics")->required();
+  run->add_option("--metrics", flags.metrics, "JSON lines, one a step; default: OUTPUT/metrics.jsonl");
+  run->add_option("--eval-steps", flags.eval_steps, "steps between evaluations; 0: at the end only")->capture_default_str();
+  run->add_option("--early-stopping-patience", flags.patience, "evaluations without gain that end the run; 0: never")->capture_default_str();
+  run->add_option("--save-steps", flags.save_steps, "steps between checkpoints; 0: none")->capture_default_str();
+  run->add_option("--save-total-limit", flags.save_total_limit, "checkpoints to keep")->capture_default_str();
+  run->add_flag("--resume", flags.resume, "go on from the newest checkpoint in OUTPUT");
+}
+
+std::map<std::string, std::string> options_of(SftFlags const& flags) {
+  std::map<std::string, std::string> options;
+  auto const set = [&](char const* name, auto const& value) {
+    std::ostringstream text;
+    text.precision(17);
+    text << value;
+    options[name] = text.str();
+  };
+  auto const join = [](std::vector<std::string> const& parts) {
+    std::string text;
+    for (auto const& part : parts) text += (text.empty() ? "" : ",") + part;
+    return text;
+  };
+  set("model", flags.model.model);
+  set("data", flags.data);
+  set("max-length", flags.max_length);
+  set("seed", flags.seed);
+  set("shuffle", !flags.no_shuffle);
+  set("last-turn-only", flags.last_turn_only);
+  set("method", flags.method);
+  set("init-adapter", flags.init_adapter);
+  set("rank", flags.rank);
+  set("alpha", flags.alpha);
+  set("dropout", flags.dropout);
+  set("rslora", flags.rslora);
+  set("bias", flags.bias);
+  set("target-modules", join(flags.target_modules));
+  set("modules-to-save", join(flags.modules_to_save));
+  set("optimizer", flags.optimizer);
+  set("learning-rate", flags.learning_rate);
+  set("schedule", flags.schedule);
+  set("warmup-steps", flags.warmup_steps);
+  set("min-learning-rate", flags.min_learning_rate);
+  set("weight-decay", flags.weight_decay);
+  set("momentum", flags.momentum);
+  set("max-grad-norm", flags.max_grad_norm);
+  set("label-smoothing", flags.label_smoothing);
+  set("z-loss", flags.z_loss);
+  set("batch-size", flags.batch_size);
+  set("gradient-accumulation", flags.gradient_accumulation);
+  set("epochs", flags.epochs);
+  set("max-steps", flags.max_steps);
+  set("precision", flags.model.precision);
+  return options;
+}
+
+}  // namespace cli

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <graft/backend/cpu/attention_forward.hpp>
+
+namespace graft::detail {
+
+/// A task is one key/value head of one sequence, with all query heads that read it: so dk and dv have one writer.
+/// Scores are recomputed tile by tile; with P = e^(S - lse) and D = rowsum(dO∘O):
+///   dV += Pᵀ·dO,  dS = P∘(dO·Vᵀ - D),  dQ += scale·dS·K,  dK += scale·dSᵀ·Q    (Dao et al., 2022, algorithm 4)
+template <class Derived>
+struct CpuAttentionBackward {
+  template <Scalar T>
+  void attention_backward(InArg<T> q, InArg<T> k, InArg<T> v, InArg<T> o, InArg<T> lse, InArg<T> d_o,
+                          AttentionShape shape, std::span<std::int32_t const> cu, Out<T> dq,
+                          std::type_identity_t<Out<T>> dk, std::type_identity_t<Out<T>> dv) {
+    assert(shape.kv_heads > 0 && shape.heads % shape.kv_heads == 0);
+    assert(q.cols == shape.heads * shape.head_dim && k.cols == shape.kv_heads * shape.head_dim && v.cols == k.cols);
+    assert(dq.cols == q.cols && dk.cols == k.cols && dv.cols == v.cols && lse.cols == shape.heads);
+    auto& self = *static_cast<Derived*>(this);
+    Operands<T> const all{q, k, v, o, lse, d_o, dq, dk, dv};
+    auto const scratch = self.workspace().per_thread(2 * attend_bytes<T>());
+    auto const sequences = static_cast<Index>(cu.size()) - 1;
+    parallel_for(std::max<Index>(0, sequences) * shape.kv_heads, [&](Index task) {
+      auto const s = static_cast<std::size_t>(task / shape.kv_heads);
+      Index const kv_head = task % shape.kv_heads, group = shape.heads / shape.kv_heads;
+      clear(dk, dv, kv_head * shape.head_dim, shape.head_dim, cu[s], cu[s + 1]);
+      for (Index head = kv_head * group; head < (kv_head + 1) * group; ++head)
+        for (Index row = cu[s]; row < cu[s + 1]; row += query_tile)
+          backward_tile(self, all, shape, cu[s], row, std::min<Index>(query_tile, cu[s + 1] - row), head, scratch.mine());
+    });
+  }
+
+ private:
+  template <class T>
+  struct Operands {
+    In<T> q, k, v, o, lse, d_o;
+    Out<T> dq, dk, dv;
+  };
+
+  template <class T>
+  static void clear(Out<T> dk, Out<T> dv, Index column, Index n, Index begin, Index end) {
+    for (Index t = begin; t < end; ++t) {
+      std::fill_n(dk.row(t) + column, n, T{0});
+      std::fill_n(dv.row(t) + column, n, T{0});
+    }
+  }
+
+  template <class T>
+  static T dot(T const* a, T const* b, Index n) {
+    T sum = 0;
+    GRAFT_SIMD_SUM(sum)
+    for (Index i = 0; i < n; ++i) sum += a[i] * b[i];
+    return sum;
+  }
+
+  /// The query rows t … t + rows - 1 of one head against all keys that they see.
+  template <class T>
+  static void backward_tile(Derived& self, Operands<T> const& all, AttentionShape const& shape, Index sequence, Index t,
+                            Index rows, Index head, Scratch scratch) {
+    Index const dim = shape.head_dim, column = head * dim, kv = head / (shape.heads / shape.kv_heads) * dim;
+    QueryRows<T> const queries{all.q.row(t) + column, all.q.stride, rows, t - sequence, 1};
+    T* const p = scratch.take<T>(query_tile * key_tile);
+    T* const ds = scratch.take<T>(query_tile * key_tile);
+    T const* const slope = all.d_o.row(t) + column;
+    T delta[query_tile];
+    for (Index i = 0; i < rows; ++i) delta[i] = dot(slope + i * all.d_o.stride, all.o.row(t + i) + column, dim);
+
+    auto const scale = static_cast<T>(shape.scale);
+    Index const begin = queries.first_key(0, shape.window), end = queries.end_key(rows - 1);
+    for (Index first = begin; first < end; first += key_tile) {
+      Index const n = std::min(key_tile, end - first), key = sequence + first;
+      self.tile_gemm(Op::none, Op::transpose, rows, n, dim, scale, queries.q, queries.stride, all.k.row(key) + kv,
+                     all.k.stride, T{0}, p, key_tile);
+      self.tile_gemm(Op::none, Op::transpose, rows, n, dim, T{1}, slope, all.d_o.stride, all.v.row(key) + kv,
+                     all.v.stride, T{0}, ds, key_tile);
+      for (Index i = 0; i < rows; ++i) {
+        VisibleKeys const visible(queries, i, shape.window, first, n);
+        recompute_row(p + i * key_tile, ds + i * key_tile, n, visible, all.lse.row(t + i)[head], delta[i], scale);
+      }
+      T const *const p_read = p, *const ds_read = ds;
+      self.tile_gemm(Op::transpose, Op::none, n, dim, rows, T{1}, p_read, key_tile, slope, all.d_o.stride, T{1},
+                     all.dv.row(key) + kv, all.dv.stride);
+      self.tile_gemm(Op::transpose, Op::none, n, dim, rows, T{1}, ds_read, key_tile, queries.q, queries.stride, T{1},
+                     all.dk.row(key) + kv, all.dk.stride);
+      self.tile_gemm(Op::none, Op::none, rows, dim, n, T{1}, ds_read, key_tile, all.k.row(key) + kv, all.k.stride,
+                     first == begin ? T{0} : T{1}, all.dq.row(t) + column, all.dq.stride);
+    }
+  }
+
+  /// p: scores in, probabilities out. ds: dO·Vᵀ in, scale·P∘(dO·Vᵀ - D) out. Both 0 where the query sees nothing.
+  template <class T>
+  static void recompute_row(T* p, T* ds, Index n, VisibleKeys visible, T lse, T delta, T scale) {
+    std::fill(p, p + visible.begin, T{0});
+    std::fill(ds, ds + visible.begin, T{0});
+    GRAFT_SIMD
+    for (Index j = visible.begin; j < visible.end; ++j) {
+      T const probability = fast_exp(p[j] - lse);
+      p[j] = probability;
+      ds[j] = scale * probability * (ds[j] - delta);
+    }
+    std::fill(p + visible.end, p + n, T{0});
+    std::fill(ds + visible.end, ds + n, T{0});
+  }
+};
+
+}  // namespace graft::detail

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <graft/core/error.hpp>
+#include <graft/core/scalar.hpp>
+#include <graft/data/dataset.hpp>
+#include <graft/data/packing.hpp>
+#include <graft/loss/token_batch.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace graft {
+
+/// How records become optimizer steps and micro-batches.
+///   batch_size = B: a step takes the next B records, in `gradient_accumulation` groups of equal size (±1);
+///     with a budget too, each group is packed into as few micro-batches of at most `tokens_per_batch` as first-fit
+///     decreasing finds. Which records a step has depends on the order only.
+///   tokens_per_batch = N alone: a micro-batch takes the next records while they fit into N tokens; a step has
+///     `gradient_accumulation` micro-batches.
+/// The last step of an epoch has what is left.
+struct BatchOptions {
+  Index batch_size = 0;             ///< records of an optimizer step
+  Index tokens_per_batch = 0;       ///< most tokens of a micro-batch; 0: no limit
+  Index gradient_accumulation = 1;  ///< micro-batches of an optimizer step
+  std::uint64_t seed = 0;
+  bool shuffle = true;  ///< a new order each epoch; else the file's
+};
+
+/// Checks the options. Error: names the option.
+inline void validate(BatchOptions const& options) {
+  require(options.batch_size >= 0, "data", "batch_size must not be negative: got ", options.batch_size);
+  require(options.tokens_per_batch >= 0, "data", "tokens_per_batch must not be negative: got ",
+          options.tokens_per_batch);
+  require(options.batch_size > 0 || options.tokens_per_batch > 0, "data",
+          "batch_size or tokens_per_batch must be given");
+  require(options.gradient_accumulation >= 1, "data", "gradient_accumulation must be at least 1: got ",
+          options.gradient_accumulation);
+  require(options.batch_size == 0 || options.gradient_accumulation <= options.batch_size, "data",
+          "gradient_accumulation must be at most batch_size, the records of a step: got ",
+          options.gradient_accumulation, " with batch_size=", options.batch_size);
+}
+
+/// Checks the options against the data too. Error: names the option, or the record that no micro-batch can hold.
+inline void validate(BatchOptions const& options, Dataset const& data) {
+  validate(options);
+  if (options.tokens_per_batch == 0) return;
+  for (Example const& example : data.examples())
+    require(example.tokens() <= options.tokens_per_batch, "data", data.path(), ":", example.line, ": the record has ",
+            example.tokens(), " tokens, more than tokens_per_batch=", options.tokens_per_batch,
+            ": raise that, or lower max_length to cut records");
+}
+
+/// Where, in `order`, the micro-batch or (with batch_size) the step that begins at `begin` ends.
+[[nodiscard]] inline Index micro_batch_end(Dataset const& data, BatchOptions const& options,
+                                           std::span<Index const> order, Index begin) {
+  Index end = begin;
+  Index tokens = 0;
+  while (end < std::ssize(order)) {
+    tokens += data[order[static_cast<std::size_t>(end)]].tokens();
+    if (tokens > options.tokens_per_batch) break;
+    ++end;
+  }
+  return end;
+}
+
+/// Where, in `order`, the optimizer step that begins at `begin` ends.
+[[nodiscard]] inline Index step_end(Dataset const& data, BatchOptions const& options, std::span<Index const> order,
+                                    Index begin) {
+  if (options.batch_size > 0) return begin + std::min(options.batch_size, std::ssize(order) - begin);
+  for (Index i = 0; i < options.gradient_accumulation; ++i) begin = micro_batch_end(data, options, order, begin);
+  return begin;
+}
+
+/// The micro-batches of the step that takes order[begin … end-1]: each a list of indices into the data set.
+[[nodiscard]] inline std::vector<std::vector<Index>> plan_micro_batches(Dataset const& data,
+                                                                        BatchOptions const& options,
+                                                                        std::span<Index const> order, Index begin,
+                                                                        Index end) {
+  std::vector<std::vector<Index>> plan;
+  auto const records = [&](Index from, Index to) {
+    auto const part = order.subspan(static_cast<std::size_t>(from), static_cast<std::size_t>(to - from));
+    return std::vector<Index>(part.begin(), part.end());
+  };
+  if (options.batch_size == 0) {
+    while (begin < end) {
+      Index const next = micro_batch_end(data, options, order, begin);
+      plan.push_back(records(begin, next));
+      begin = next;
+    }
+    return plan;
+  }
+  Index const count = end - begin;
+  Index const groups = std::min(options.gradient_accumulation, count);
+  for (Index g = 0; g < groups; ++g) {
+    auto const group = records(begin + g * count / groups, begin + (g + 1) * count / groups);
+    if (options.tokens_per_batch == 0) {
+      plan.push_back(group);
+      continue;
+    }
+    std::vector<Index> sizes;
+    for (Index const i : group) sizes.push_back(data[i].tokens());
+    for (auto const& bin : pack_first_fit_decreasing(sizes, options.tokens_per_batch)) {
+      plan.emplace_back();
+      for (Index const i : bin) plan.back().push_back(group[static_cast<std::size_t>(i)]);
+    }
+  }
+  return plan;
+}
+
+/// Makes a step's micro-batches, reusing the memory of those in `step`. Each one's normalizer is the weight of the
+/// whole step, so that the sum of their losses, and of their gradients, is that of one large batch.
+inline void build_step(std::vector<TokenBatch>& step, Dataset const& data,
+                       std::vector<std::vector<Index>> const& plan) {
+  step.resize(plan.size());
+  double weight = 0;
+  for (std::size_t m = 0; m < plan.size(); ++m) {
+    TokenBatch& batch = step[m];
+    batch.ids.clear();
+    batch.cu_seqlens.clear();
+    batch.rows.clear();
+    batch.targets.clear();
+    batch.weights.clear();
+    batch.records.clear();
+    for (Index const i : plan[m]) append_example(batch, data[i]);
+    weight += batch.total_weight();
+  }
+  for (TokenBatch& batch : step) batch.normalizer = weight;
+}
+
+}  // namespace graft

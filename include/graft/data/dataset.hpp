@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <graft/core/error.hpp>
+#include <graft/core/scalar.hpp>
+#include <graft/data/dataset_report.hpp>
+#include <graft/data/example.hpp>
+#include <graft/data/line_errors.hpp>
+#include <graft/data/line_reader.hpp>
+#include <graft/data/record.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace graft {
+
+/// The examples of one file, all read and checked. Each has at least one supervised token.
+class Dataset {
+ public:
+  /// Takes examples that were made elsewhere. Error: there are none, or one has nothing that is learnt.
+  explicit Dataset(std::vector<Example> examples, DatasetReport report = {})
+      : examples_(std::move(examples)), report_(std::move(report)) {
+    require(!examples_.empty(), "data", "a data set must have at least one example");
+    for (Example const& example : examples_)
+      require(example.supervised_tokens() > 0, "data", "record ", example.record, " (line ", example.line,
+              ") has no supervised token");
+  }
+
+  [[nodiscard]] Index size() const { return static_cast<Index>(examples_.size()); }
+  [[nodiscard]] Example const& operator[](Index i) const { return examples_[static_cast<std::size_t>(i)]; }
+  [[nodiscard]] std::vector<Example> const& examples() const { return examples_; }
+  [[nodiscard]] DatasetReport const& report() const { return report_; }
+  [[nodiscard]] std::string const& path() const { return report_.path; }
+
+  /// FNV-1a over all tokens and spans: tells whether a checkpoint's cursor belongs to this data.
+  [[nodiscard]] std::uint64_t fingerprint() const {
+    std::uint64_t hash = 0xcbf29ce484222325u;
+    auto const mix = [&hash](Index value) { hash = (hash ^ static_cast<std::uint64_t>(value)) * 0x100000001b3u; };
+    for (Example const& example : examples_) {
+      mix(example.tokens());
+      for (auto const id : example.ids) mix(id);
+      for (TokenSpan const& span : example.supervised) mix(span.begin), mix(span.end);
+    }
+    return hash;
+  }
+
+ private:
+  std::vector<Example> examples_;
+  DatasetReport report_;
+};
+
+/// A record's tokens and which of them are learnt, before truncation; and what the report should mention of it.
+struct SupervisedTokens {
+  std::vector<std::int32_t> ids;
+  std::vector<TokenSpan> supervised;
+  bool merged_at_boundary = false;  ///< a token reaches across the prompt's end
+  bool learns_other_roles = false;  ///< the completion holds turns that are not the assistant's
+};
+
+struct DatasetOptions {
+  Index max_length = 1024;  ///< tokens; longer records are cut
+  Truncation truncation = Truncation::keep_start;
+  RecordOptions fields = {};
+  LineReaderOptions lines = {};
+};
+
+namespace detail {
+
+/// Cuts an example to the length limit, counts it, and keeps it if something is still learnt from it.
+inline void add_example(std::vector<Example>& examples, DatasetReport& report, Example example, Truncation truncation) {
+  report.longest = std::max(report.longest, example.tokens());
+  Index const before = example.tokens();
+  if (example.truncate(report.max_length, truncation)) {
+    ++report.truncated;
+    report.tokens_cut += before - report.max_length;
+  }
+  Index const supervised = example.supervised_tokens();
+  if (supervised == 0) {
+    report.dropped_lines.push_back(example.line);
+    return;
+  }
+  report.tokens += example.tokens();
+  report.supervised_tokens += supervised;
+  examples.push_back(std::move(example));
+}
+
+}  // namespace detail
+
+/// Reads, checks and tokenises a JSONL file (plain or gzip); `tokenize(Record const&)` gives `SupervisedTokens`.
+/// Error: one for all bad lines (at most 20), each with file, line and reason; a file without records; a file of which
+/// truncation leaves nothing to learn.
+template <class Tokenize>
+[[nodiscard]] Dataset load_dataset(std::string const& path, Tokenize&& tokenize, DatasetOptions const& options = {}) {
+  require(options.max_length >= 2, "data", "max_length must be at least 2: got ", options.max_length);
+  LineReader reader(path, options.lines);
+  LineErrors errors(path);
+  DatasetReport report;
+  report.path = path;
+  report.max_length = options.max_length;
+  std::vector<Example> examples;
+  std::string line;
+  while (!errors.full() && reader.next(line)) {
+    if (is_blank(line)) {
+      ++report.blank_lines;
+      continue;
+    }
+    Index const record = report.records++;
+    try {
+      SupervisedTokens tokens = tokenize(parse_record(line, options.fields, report.ignored_keys));
+      if (tokens.merged_at_boundary) report.merged_lines.push_back(reader.line_number());
+      if (tokens.learns_other_roles) ++report.user_turns_learnt;
+      detail::add_example(examples, report,
+                          {std::move(tokens.ids), std::move(tokens.supervised), record, reader.line_number()},
+                          options.truncation);
+    } catch (Error const& error) {
+      errors.add(reader.line_number(), error);
+    }
+  }
+  errors.report();
+  require(report.records > 0, "data", path, " has no records");
+  require(!examples.empty(), "data", path, ": no supervised token is left in any of ", report.records,
+          " records, each cut to max_length=", options.max_length, " (longest ", report.longest, ")");
+  return Dataset(std::move(examples), std::move(report));
+}
+
+}  // namespace graft

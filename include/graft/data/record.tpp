@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <graft/data/record.hpp>
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <iterator>
+#include <utility>
+
+namespace graft {
+
+namespace detail {
+
+using Json = nlohmann::json;
+
+/// At most 60 bytes of valid UTF-8, cut between characters; control characters become '?'.
+GRAFT_INLINE std::string excerpt(std::string_view text) {
+  std::size_t length = std::min<std::size_t>(text.size(), 60);
+  while (length < text.size() && length > 0 && (static_cast<unsigned char>(text[length]) & 0xc0) == 0x80) --length;
+  std::string out(text.substr(0, length));
+  for (char& c : out)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  return length < text.size() ? out + "…" : out;
+}
+
+/// What nlohmann says of broken JSON, in about 200 bytes of ASCII: it quotes the last token, which may be megabytes of
+/// anything.
+GRAFT_INLINE std::string json_reason(std::string_view what) {
+  if (auto const end = what.find("] "); what.starts_with("[json.exception") && end != what.npos)
+    what.remove_prefix(end + 2);
+  if (std::string_view const place = "parse error at line 1, "; what.starts_with(place))
+    what.remove_prefix(place.size());
+  std::string out(what);
+  if (out.size() > 200) out = out.substr(0, 120) + " ... " + out.substr(out.size() - 77);
+  for (char& c : out)
+    if (c < 0x20 || c > 0x7e) c = '?';
+  return out;
+}
+
+/// The line as a JSON object. The depth is bounded, so that no later walk can exhaust the stack.
+GRAFT_INLINE Json parse_object(std::string_view line) {
+  static constexpr int max_depth = 64;
+  auto const nul = line.find('\0');
+  require(nul == line.npos, "data", "holds a NUL byte at column ", nul + 1, ": not a text file?");
+  std::vector<std::set<std::string>> keys;
+  auto const check = [&keys](int depth, Json::parse_event_t event, Json& value) {
+    require(depth <= max_depth, "data", "is nested deeper than ", max_depth, " levels");
+    if (event == Json::parse_event_t::object_start) keys.emplace_back();
+    if (event == Json::parse_event_t::object_end) keys.pop_back();
+    if (event == Json::parse_event_t::key) {
+      auto const& key = value.get_ref<std::string const&>();
+      require(keys.back().insert(key).second, "data", "the key \"", excerpt(key), "\" stands twice in one object");
+    }
+    return true;
+  };
+  Json value;
+  try {
+    value = Json::parse(line, check);
+  } catch (Json::exception const& error) {
+    fail("data", "is not valid JSON: ", json_reason(error.what()));
+  }
+  require(!value.is_array(), "data", "must be a JSON object: got an array (put one record on each line: jq -c '.[]')");
+  require(value.is_object(), "data", "must be a JSON object: got ", value.type_name());
+  return value;
+}
+
+/// Takes a message's content: a string, or parts that are all text.
+GRAFT_INLINE std::string take_content(Json& content, std::string const& where) {
+  if (content.is_string()) return std::move(content.get_ref<std::string&>());
+  require(content.is_array(), "data", where, ".content must be text: got ", content.type_name());
+  std::string joined;
+  for (std::size_t i = 0; i < content.size(); ++i) {
+    Json& part = content[i];
+    bool const is_text = part.is_object() && part.contains("type") && part["type"] == "text" && part.contains("text") &&
+                         part["text"].is_string();
+    std::string const kind = part.is_object() && part.contains("type") && part["type"].is_string()
+                                 ? excerpt(part["type"].get_ref<std::string const&>())
+                                 : "none";
+    require(is_text, "data", where, ".content[", i, "] must be {\"type\": \"text\", \"text\": …}: got type ", kind,
+            " (only text is supported)");
+    joined += part["text"].get_ref<std::string const&>();
+  }
+  return joined;
+}
+
+GRAFT_INLINE Message take_message(Json& value, std::string const& where, std::string const& field,
+                                  std::set<std::string>& ignored_keys) {
+  require(value.is_object(), "data", where, " must be {\"role\": …, \"content\": …}: got ", value.type_name());
+  if (value.contains("from") && value.contains("value") && !value.contains("role"))
+    fail("data", where, " has the keys from and value (ShareGPT): role and content are needed");
+  require(value.contains("role"), "data", where, " lacks the key role");
+  require(value["role"].is_string(), "data", where, ".role must be a string: got ", value["role"].type_name());
+  std::string role = value["role"].get<std::string>();
+  require(role != "tool" && role != "function" && role != "ipython", "data", where, ".role is ", role,
+          ": tool use is not supported");
+  require(role == "system" || role == "user" || role == "assistant", "data", where,
+          ".role must be system, user or assistant: got \"", excerpt(role), "\"");
+  for (auto& [key, item] : value.items()) {
+    if (key == "role" || key == "content" || item.is_null()) continue;
+    require((key != "tool_calls" && key != "function_call") || item.empty(), "data", where, " has ", key,
+            ": tool use is not supported");
+    ignored_keys.insert(field + "[]." + excerpt(key));
+  }
+  require(value.contains("content"), "data", where, " lacks the key content");
+  return {std::move(role), take_content(value["content"], where)};
+}
+
+GRAFT_INLINE std::vector<Message> take_messages(Json& value, std::string const& field,
+                                                std::set<std::string>& ignored_keys) {
+  require(!value.empty(), "data", field, " has no messages");
+  std::vector<Message> messages;
+  messages.reserve(value.size());
+  for (std::size_t i = 0; i < value.size(); ++i)
+    messages.push_back(take_message(value[i], field + "[" + std::to_string(i) + "]", field, ignored_keys));
+  return messages;
+}
+
+GRAFT_INLINE std::string& string_of(Json& value, std::string const& field) {
+  require(value.is_string(), "data", field, " must be a string: got ", value.type_name());
+  return value.get_ref<std::string&>();
+}
+
+/// A record's keys, minus those that are null; what changes the meaning of a record and is not supported is refused.
+GRAFT_INLINE Json parse_fields(std::string_view line, RecordOptions const& options,
+                               std::set<std::string>& ignored_keys) {
+  Json object = parse_object(line);
+  for (auto item = object.begin(); item != object.end();) item = item->is_null() ? object.erase(item) : std::next(item);
+  for (auto const* key : {"tools", "functions"})
+    require(!object.contains(key) || object[key].empty() || object[key] == "", "data", "has ", key,
+            ": tool use is not supported");
+  require(!object.contains("chat_template_kwargs") || object["chat_template_kwargs"].empty(), "data",
+          "has chat_template_kwargs: arguments for the template are not supported");
+  require(!object.contains("input_ids"), "data", "has input_ids: records that are already tokenised are not supported");
+  for (auto& [key, item] : object.items())
+    if (key != options.messages_field && key != options.prompt_field && key != options.completion_field &&
+        key != options.text_field)
+      ignored_keys.insert(excerpt(key));
+  return object;
+}
+
+GRAFT_INLINE std::string list_keys(Json const& object) {
+  std::string list;
+  int shown = 0;
+  for (auto const& [key, item] : object.items()) {
+    if (++shown > 8) return list + ", …";
+    list += (list.empty() ? "" : ", ") + excerpt(key);
+  }
+  return list.empty() ? "none" : list;
+}
+
+/// No shape fits: says which keys would, and what the keys look like.
+[[noreturn]] GRAFT_INLINE void fail_unknown_shape(Json const& object, RecordOptions const& options) {
+  if (object.contains("chosen") || object.contains("rejected"))
+    fail("data",
+         "is a preference record (chosen, rejected): fine-tuning takes messages, prompt and completion, or text");
+  if (object.contains("conversations"))
+    fail("data", "has the key conversations (ShareGPT): rename it to messages, with role and content in each");
+  std::string shapes;
+  auto const add = [&shapes](std::string const& shape) { shapes += (shapes.empty() ? "" : "; or ") + shape; };
+  if (!options.messages_field.empty()) add(options.messages_field);
+  if (!options.prompt_field.empty()) add(options.prompt_field + " and " + options.completion_field);
+  if (!options.text_field.empty()) add(options.text_field);
+  fail("data", "must have ", shapes, ": has ", list_keys(object),
+       " (other names: RecordOptions, prompt_field and its like)");
+}
+
+}  // namespace detail
+
+GRAFT_INLINE Record parse_record(std::string_view line, RecordOptions const& options,
+                                 std::set<std::string>& ignored_keys) {
+  auto object = detail::parse_fields(line, options, ignored_keys);
+  auto const has = [&object](std::string const& field) { return !field.empty() && object.contains(field); };
+  bool const messages = has(options.messages_field);
+  bool const prompt = has(options.prompt_field);
+  bool const completion = has(options.completion_field);
+  bool const text = has(options.text_field);
+  require(messages + (prompt || completion) + text <= 1, "data", "has keys of more than one shape (",
+          detail::list_keys(object), "): keep one, or switch the others off by an empty name in RecordOptions");
+  if (text) return TextRecord{std::move(detail::string_of(object[options.text_field], options.text_field))};
+  if (messages) {
+    auto& value = object[options.messages_field];
+    require(value.is_array(), "data", options.messages_field, " must be a list of messages: got ", value.type_name());
+    MessagesRecord record{detail::take_messages(value, options.messages_field, ignored_keys)};
+    require(std::ranges::any_of(record.messages, [](Message const& m) { return m.role == "assistant"; }), "data",
+            options.messages_field, " has no assistant turn: nothing to learn");
+    return record;
+  }
+  if (!prompt && !completion) detail::fail_unknown_shape(object, options);
+  require(completion || !(object.contains("chosen") || object.contains("rejected")), "data",
+          "is a preference record (chosen, rejected): fine-tuning takes messages, prompt and completion, or text");
+  require(completion, "data", "has ", options.prompt_field, " but no ", options.completion_field);
+  require(prompt, "data", "has ", options.completion_field, " but no ", options.prompt_field);
+  auto& question = object[options.prompt_field];
+  auto& answer = object[options.completion_field];
+  for (auto const& [value, field] : {std::pair{&question, &options.prompt_field}, {&answer, &options.completion_field}})
+    require(value->is_string() || value->is_array(), "data", *field, " must be a string or a list of messages: got ",
+            value->type_name());
+  require(question.is_string() == answer.is_string(), "data", options.prompt_field, " and ", options.completion_field,
+          " must both be strings or both be lists of messages: got ", question.type_name(), " and ",
+          answer.type_name());
+  if (question.is_string())
+    return PromptCompletionRecord{std::move(question.get_ref<std::string&>()),
+                                  std::move(answer.get_ref<std::string&>())};
+  ChatPromptCompletionRecord record{detail::take_messages(question, options.prompt_field, ignored_keys),
+                                    detail::take_messages(answer, options.completion_field, ignored_keys)};
+  require(record.completion.front().role == "assistant", "data", options.completion_field,
+          "[0].role must be assistant: got ", record.completion.front().role);
+  return record;
+}
+
+GRAFT_INLINE Prompt parse_prompt(std::string_view line, RecordOptions const& options,
+                                 std::set<std::string>& ignored_keys) {
+  auto object = detail::parse_fields(line, options, ignored_keys);
+  auto const has = [&object](std::string const& field) { return !field.empty() && object.contains(field); };
+  bool const prompt = has(options.prompt_field);
+  bool const messages = has(options.messages_field);
+  require(!(prompt && messages), "data", "has both ", options.prompt_field, " and ", options.messages_field,
+          ": keep one");
+  require(prompt || messages, "data", "must have ", options.prompt_field, " or ", options.messages_field, ": has ",
+          detail::list_keys(object));
+  std::string const& field = prompt ? options.prompt_field : options.messages_field;
+  auto& value = object[field];
+  if (prompt && value.is_string()) return std::move(value.get_ref<std::string&>());
+  require(value.is_array(), "data", field, " must be ", prompt ? "a string or " : "", "a list of messages: got ",
+          value.type_name());
+  auto list = detail::take_messages(value, field, ignored_keys);
+  require(list.back().role != "assistant", "data", field, " ends with an assistant turn: nothing to answer");
+  return list;
+}
+
+}  // namespace graft

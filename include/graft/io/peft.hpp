@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <graft/io/atomic_directory.hpp>
+#include <graft/io/peft_config.hpp>
+#include <graft/io/safetensors.hpp>
+#include <graft/io/safetensors_writer.hpp>
+#include <graft/model/transformer.hpp>
+#include <graft/quant/decode.hpp>
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace graft {
+
+namespace detail {
+
+/// PEFT's key of a parameter: the prefix of its wrappers, and base_layer for the bias of an adapted module.
+[[nodiscard]] inline std::string peft_key(std::string const& parameter, std::vector<std::string> const& adapted) {
+  std::string const prefix = "base_model.model.";
+  if (parameter.ends_with(".bias")) {
+    std::string const module = parameter.substr(0, parameter.size() - 5);
+    if (std::find(adapted.begin(), adapted.end(), module) != adapted.end()) return prefix + module + ".base_layer.bias";
+  }
+  return prefix + parameter;
+}
+
+/// Parameters as bytes in host memory, under the names that `key` gives them.
+template <Scalar T, class B, class F>
+[[nodiscard]] std::vector<TensorToWrite> tensors_to_write(Trainable<T, B> const& trainable, F&& key,
+                                                          std::vector<std::vector<T>>& host) {
+  std::vector<TensorToWrite> tensors;
+  for (auto const& param : trainable.params) {
+    auto& values = host.emplace_back(static_cast<std::size_t>(param.value.size()));
+    trainable.backend->download(param.value.data, values.data(), values.size() * sizeof(T));
+    tensors.push_back({key(param.name), dtype_of_storage(std::is_same_v<T, double> ? Storage::f64 : Storage::f32),
+                       param.shape, std::as_bytes(std::span(values)), {}});
+  }
+  return tensors;
+}
+
+/// Fills the parameters from the file, each from the tensor of its key. Errors: a key that is missing, has another shape
+/// or another kind of number, and a tensor that no parameter asked for.
+template <Scalar T, class B, class F>
+void read_parameters(Trainable<T, B> const& trainable, SafetensorsFile const& file, F&& key, std::string_view tag) {
+  std::set<std::string, std::less<>> used;
+  for (auto const& param : trainable.params) {
+    std::string const name = key(param.name);
+    auto const* tensor = file.find(name);
+    require(tensor != nullptr, tag, file.path().string(), " has no tensor ", name, ", which the configuration asks for");
+    require(tensor->shape == param.shape, tag, file.path().string(), ": ", name, " has shape ", shape_text(tensor->shape),
+            ", but the model needs ", shape_text(param.shape));
+    auto const storage = storage_of_dtype(tensor->dtype);
+    require(storage.has_value(), tag, file.path().string(), ": ", name, " is ", tensor->dtype,
+            "; it must be F32, F16, BF16 or F64");
+    used.insert(name);
+    std::vector<T> host(static_cast<std::size_t>(param.value.size()));
+    decode_rows(StoredMatrix{*storage, tensor->bytes.data(), param.value.rows, param.value.cols}, 0, param.value.rows,
+                MatrixView<T>(host.data(), param.value.rows, param.value.cols));
+    trainable.backend->upload(host.data(), param.value.data, host.size() * sizeof(T));
+  }
+  for (auto const& tensor : file.tensors())
+    require(used.count(tensor.name) != 0, tag, file.path().string(), ": the tensor ", tensor.name,
+            " belongs to nothing in this model");
+}
+
+}  // namespace detail
+
+/// The LoRA hyper-parameters of an adapter: itself, or its member `lora`.
+[[nodiscard]] inline Lora const& lora_of(Lora const& lora) { return lora; }
+template <class A>
+  requires requires(A const& adapter) { { adapter.lora } -> std::convertible_to<Lora const&>; }
+[[nodiscard]] Lora const& lora_of(A const& adapter) {
+  return adapter.lora;
+}
+
+/// Writes the adapter as PEFT does: adapter_config.json and adapter_model.safetensors, complete or not at all.
+template <class Model>
+void save_peft(Model const& model, std::filesystem::path const& directory, std::string const& base_model = "") {
+  write_directory_atomically(directory, [&](std::filesystem::path const& fresh) {
+    std::vector<std::vector<typename Model::ScalarType>> host;
+    auto const tensors = detail::tensors_to_write(
+        model.trainable(), [&](auto const& name) { return detail::peft_key(name, model.adapted_modules()); }, host);
+    write_safetensors(fresh / "adapter_model.safetensors", tensors);
+    write_peft_config(fresh, lora_of(model.adapter()), {base_model, false},
+                      peft_target_modules(model.adapted_modules(), model.linear_modules()));
+  });
+}
+
+/// Reads the weights of an adapter that PEFT or `save_peft` wrote into a model that was built with
+/// `read_peft_config(directory)`. Strict: every tensor must find its place and every place its tensor.
+template <class Model>
+void load_peft(Model& model, std::filesystem::path const& directory) {
+  SafetensorsFile const file(directory / "adapter_model.safetensors");
+  detail::read_parameters(
+      model.trainable(), file, [&](auto const& name) { return detail::peft_key(name, model.adapted_modules()); }, "peft");
+}
+
+}  // namespace graft

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <graft/io/atomic_file.hpp>
+#include <graft/io/json_file.hpp>
+#include <graft/io/peft_config.hpp>
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <string_view>
+
+namespace graft {
+
+namespace detail {
+
+/// Keys that say nothing about the function that an adapter computes once it is trained.
+inline constexpr std::array<std::string_view, 18> peft_ignored_keys{
+    "auto_mapping", "base_model_name_or_path", "revision", "task_type", "inference_mode", "peft_version", "peft_type",
+    "init_lora_weights", "lora_dropout", "loftq_config", "eva_config", "corda_config", "lora_ga_config",
+    "megatron_config", "megatron_core", "runtime_config", "ephemeral_gpu_offload", "qalora_group_size"};
+/// Keys that are read.
+inline constexpr std::array<std::string_view, 7> peft_read_keys{
+    "r", "lora_alpha", "use_rslora", "bias", "target_modules", "modules_to_save", "fan_in_fan_out"};
+
+/// Whether a value switches nothing on.
+[[nodiscard]] inline bool says_nothing(Json const& value) {
+  return value.is_null() || value == Json(false) || ((value.is_object() || value.is_array()) && value.empty());
+}
+
+/// The strings of the array `key`; empty if it is absent.
+[[nodiscard]] inline std::vector<std::string> peft_strings(JsonObject const& config, std::string_view key) {
+  std::vector<std::string> strings;
+  for (Json const& value : config.array(key)) {
+    config.require_that(value.is_string(), key, " must hold strings: got ", JsonObject::shown(value));
+    strings.push_back(value.get<std::string>());
+  }
+  return strings;
+}
+
+}  // namespace detail
+
+GRAFT_INLINE std::vector<std::string> peft_target_modules(std::vector<std::string> const& adapted,
+                                                          std::vector<std::string> const& modules) {
+  auto const last_part = [](std::string const& name) { return name.substr(name.rfind('.') + 1); };
+  std::set<std::string> parts;
+  for (auto const& module : adapted) parts.insert(last_part(module));
+  auto const described = std::count_if(modules.begin(), modules.end(),
+                                       [&](std::string const& module) { return parts.count(last_part(module)) != 0; });
+  if (static_cast<std::size_t>(described) != adapted.size()) return adapted;
+  return {parts.begin(), parts.end()};
+}
+
+GRAFT_INLINE void write_peft_config(std::filesystem::path const& directory, Lora const& lora, PeftOrigin const& origin,
+                                    std::vector<std::string> const& target_modules) {
+  constexpr std::array<char const*, 3> bias_names{"none", "all", "lora_only"};
+  nlohmann::ordered_json config;
+  config["peft_type"] = "LORA";
+  config["task_type"] = "CAUSAL_LM";
+  config["base_model_name_or_path"] = origin.base_model;
+  config["revision"] = nullptr;
+  config["inference_mode"] = true;
+  config["r"] = lora.rank;
+  if (lora.alpha == std::floor(lora.alpha))
+    config["lora_alpha"] = static_cast<std::int64_t>(lora.alpha);
+  else
+    config["lora_alpha"] = lora.alpha;
+  config["lora_dropout"] = lora.dropout;
+  config["use_rslora"] = lora.rank_stabilized;
+  config["use_dora"] = false;
+  config["bias"] = bias_names[static_cast<std::size_t>(lora.bias)];
+  config["fan_in_fan_out"] = origin.fan_in_fan_out;
+  config["init_lora_weights"] = true;
+  if (lora.target_modules.pattern().empty())
+    config["target_modules"] = target_modules;
+  else
+    config["target_modules"] = lora.target_modules.pattern();
+  if (lora.modules_to_save.empty())
+    config["modules_to_save"] = nullptr;
+  else
+    config["modules_to_save"] = lora.modules_to_save;
+  config["layers_to_transform"] = nullptr;
+  config["layers_pattern"] = nullptr;
+  config["rank_pattern"] = nlohmann::ordered_json::object();
+  config["alpha_pattern"] = nlohmann::ordered_json::object();
+  write_atomically(directory / "adapter_config.json", [&](AtomicFile& file) { file.write(config.dump(2) + "\n"); });
+}
+
+GRAFT_INLINE Lora read_peft_config(std::filesystem::path const& directory, PeftOrigin* origin) {
+  auto const path = directory / "adapter_config.json";
+  detail::Json const json = detail::parse_json_file(path, "peft");
+  detail::JsonObject const config(json, "peft", path.string());
+  auto const type = config.find_string("peft_type").value_or("");
+  config.require_that(type == "LORA", "peft_type must be \"LORA\": got \"", type, "\"");
+  auto const contains = [](auto const& keys, std::string const& key) {
+    return std::find(keys.begin(), keys.end(), key) != keys.end();
+  };
+  for (auto const& [key, value] : json.items())
+    config.require_that(contains(detail::peft_read_keys, key) || contains(detail::peft_ignored_keys, key) ||
+                            detail::says_nothing(value),
+                        "\"", key, "\" is set to ", detail::JsonObject::shown(value),
+                        ", which may change what the adapter computes and which graft does not support");
+
+  Lora lora;
+  lora.rank = config.integer("r", 8);
+  lora.alpha = config.number("lora_alpha", 8);
+  lora.dropout = config.number("lora_dropout", 0);
+  lora.rank_stabilized = config.boolean("use_rslora", false);
+  auto const bias = config.find_string("bias").value_or("none");
+  config.require_that(bias == "none" || bias == "all" || bias == "lora_only",
+                      "bias must be none, all or lora_only: got \"", bias, "\"");
+  lora.bias = bias == "none" ? TrainBias::none : bias == "all" ? TrainBias::all : TrainBias::lora_only;
+  lora.modules_to_save = detail::peft_strings(config, "modules_to_save");
+  if (config.at("target_modules").is_string()) {
+    auto const pattern = config.string("target_modules");
+    lora.target_modules = pattern == "all-linear" ? TargetModules(all_linear) : TargetModules::regex(pattern);
+  } else {
+    lora.target_modules = TargetModules(detail::peft_strings(config, "target_modules"));
+  }
+  if (origin != nullptr) {
+    origin->base_model = config.find_string("base_model_name_or_path").value_or("");
+    origin->fan_in_fan_out = config.boolean("fan_in_fan_out", false);
+  }
+  return lora;
+}
+
+}  // namespace graft

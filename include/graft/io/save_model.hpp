@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <graft/io/atomic_directory.hpp>
+#include <graft/io/hf_config.hpp>
+#include <graft/io/hf_tokenizer.hpp>
+#include <graft/io/model_files.hpp>
+#include <graft/io/safetensors.hpp>
+#include <graft/io/safetensors_writer.hpp>
+#include <graft/model/transformer.hpp>
+#include <graft/quant/encode.hpp>
+
+#include <filesystem>
+#include <memory>
+#include <vector>
+
+namespace graft {
+
+/// Writes the model, with its adapter merged into the weights, as a Hugging Face directory that transformers loads:
+/// config.json, generation_config.json, model.safetensors, tokenizer.json, tokenizer_config.json. The sum W + Δ is made in
+/// the model's scalar type and rounded once, to `storage` (f32, bf16 or f16). One weight at a time is in memory.
+/// `files` are those that the model came from. The directory appears complete or not at all.
+template <class Model>
+void save_model(Model const& model, ModelFiles const& files, std::filesystem::path const& directory,
+                Storage storage = Storage::f32) {
+  using T = typename Model::ScalarType;
+  require(!is_quantized(storage), "save", "weights can be written as f32, bf16, f16 or f64: got ", name(storage));
+  auto const weights = model.weights();
+  write_directory_atomically(directory, [&](std::filesystem::path const& fresh) {
+    std::vector<TensorToWrite> tensors;
+    for (std::size_t i = 0; i < weights.size(); ++i) {
+      tensors.push_back({weights[i].name, dtype_of_storage(storage), weights[i].shape, {}, [&, i](AtomicFile& file) {
+                           Index size = 1;
+                           for (Index const n : weights[i].shape) size *= n;
+                           std::vector<T> values(static_cast<std::size_t>(size));
+                           model.download_weight(i, true, values);
+                           std::vector<std::byte> bytes(static_cast<std::size_t>(row_bytes(storage, size)));
+                           encode_row(storage, values.data(), size, bytes.data());
+                           file.write(bytes);
+                         }});
+    }
+    write_safetensors(fresh / "model.safetensors", tensors);
+    ModelConfig config = model.config();
+    config.dtype = storage == Storage::bf16 ? "bfloat16" : storage == Storage::f16 ? "float16" : "float32";
+    write_hf_config(config, fresh);
+    write_hf_tokenizer(files.tokenizer->spec(), fresh);
+  });
+}
+
+}  // namespace graft

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <graft/core/parallel.hpp>
+#include <graft/model/kv_cache.hpp>
+#include <graft/model/sampling.hpp>
+#include <graft/model/transformer.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace graft {
+
+struct GenerationOptions {
+  Index max_new_tokens = 128;
+  Sampling sampling = {};
+  std::vector<std::int32_t> stop_ids = {};  ///< end a sequence; the token itself is part of the result
+  Index batch = 32;                         ///< sequences decoded together
+  Index prefill_tokens = 1024;              ///< prompt tokens processed together
+  std::size_t cache_bytes = std::size_t{768} << 20;  ///< limits the sequences decoded together
+  bool adapters = true;
+  /// Called with (sequence, new tokens so far) after each token; true ends the sequence. For stop strings and streaming.
+  std::function<bool(std::size_t, std::span<std::int32_t const>)> on_token = {};
+};
+
+struct Generation {
+  std::vector<std::int32_t> ids;  ///< new tokens, a stop token included
+  bool stopped = false;           ///< false: it ran into max_new_tokens
+};
+
+/// Continues every prompt. Sequences share the passes: a slot that ends takes the next prompt. A beginning that all
+/// prompts share is computed once. What a sequence becomes does not depend on the others but for rounding in the last bit.
+template <class Model>
+class Generator {
+ public:
+  using T = typename Model::ScalarType;
+  using B = typename Model::BackendType;
+
+  Generator(Model& model, GenerationOptions options)
+      : model_(&model), options_(std::move(options)), sampler_(options_.sampling) {
+    require(options_.max_new_tokens >= 1, "generate", "max_new_tokens must be at least 1: got ", options_.max_new_tokens);
+    require(options_.batch >= 1 && options_.prefill_tokens >= 1, "generate", "batch and prefill_tokens must be at least 1");
+  }
+
+  std::vector<Generation> operator()(std::span<std::vector<std::int32_t> const> prompts) {
+    results_.assign(prompts.size(), {});
+    if (prompts.empty()) return {};
+    prompts_ = prompts;
+    plan_slots();
+    prefill_shared();
+    std::vector<Sequence> active;
+    std::vector<Index> free;
+    for (Index slot = slots_; slot-- > 0;) free.push_back(slot);
+    std::size_t next = 0;
+    while (next < prompts.size() || !active.empty()) {
+      while (next < prompts.size() && !free.empty()) {
+        std::vector<Sequence> fresh;
+        Index tokens = 0;
+        while (next < prompts.size() && !free.empty()) {
+          auto const length = static_cast<Index>(prompts[next].size()) - shared_;
+          if (!fresh.empty() && tokens + length > options_.prefill_tokens) break;
+          tokens += length;
+          fresh.push_back({next++, free.back(), shared_});
+          free.pop_back();
+          if (shared_ > 0) cache_->copy_prefix(slots_, fresh.back().slot, shared_);
+        }
+        for (auto const& sequence : fresh) active.push_back(sequence);
+        run(std::span<Sequence>(active).last(fresh.size()));
+      }
+      retire(active, free);
+      if (!active.empty()) run(active);
+      retire(active, free);
+    }
+    return std::move(results_);
+  }
+
+ private:
+  struct Sequence {
+    std::size_t prompt;  ///< index of its prompt and result
+    Index slot;
+    Index length;        ///< tokens in the cache
+  };
+
+  void plan_slots() {
+    auto const& config = model_->config();
+    std::size_t longest = 0, shortest = prompts_.front().size();
+    for (std::size_t i = 0; i < prompts_.size(); ++i) {
+      require(!prompts_[i].empty(), "generate", "prompt ", i, " is empty: give it at least one token");
+      longest = std::max(longest, prompts_[i].size());
+      shortest = std::min(shortest, prompts_[i].size());
+    }
+    Index const capacity = static_cast<Index>(longest) + options_.max_new_tokens;
+    require(config.max_position_embeddings == 0 || capacity <= config.max_position_embeddings, "generate",
+            "a prompt of ", longest, " tokens and ", options_.max_new_tokens, " new ones pass the context of ",
+            config.max_position_embeddings, " tokens");
+    shared_ = prompts_.size() > 1 ? static_cast<Index>(shortest) - 1 : 0;
+    for (auto const& prompt : prompts_) {
+      auto const differs = std::mismatch(prompt.begin(), prompt.begin() + shared_, prompts_.front().begin()).first;
+      shared_ = differs - prompt.begin();
+    }
+    if (shared_ < 8) shared_ = 0;
+    auto const per_slot = KvCache<T, B>::bytes_per_token(config) * static_cast<std::size_t>(capacity);
+    auto const fitting = static_cast<Index>(std::max<std::size_t>(options_.cache_bytes / per_slot, 1));
+    slots_ = std::min({options_.batch, fitting, static_cast<Index>(prompts_.size())});
+    cache_ = std::make_unique<KvCache<T, B>>(model_->backend(), config, slots_ + (shared_ > 0 ? 1 : 0), capacity);
+  }
+
+  /// The shared beginning goes to the slot behind the others.
+  void prefill_shared() {
+    for (Index begin = 0; begin < shared_; begin += options_.prefill_tokens) {
+      Index const rows = std::min(options_.prefill_tokens, shared_ - begin);
+      clear_pass();
+      add_tokens(std::span(prompts_.front()).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(rows)),
+                 slots_, begin);
+      logits_.clear();
+      rows_.clear();
+      forward();
+    }
+  }
+
+  void clear_pass() {
+    ids_.clear();
+    positions_.clear();
+    entries_.clear();
+    rows_.clear();
+  }
+  void add_tokens(std::span<std::int32_t const> tokens, Index slot, Index position) {
+    auto const begin = static_cast<Index>(ids_.size()), rows = static_cast<Index>(tokens.size());
+    ids_.insert(ids_.end(), tokens.begin(), tokens.end());
+    for (Index i = 0; i < rows; ++i) positions_.push_back(static_cast<std::int32_t>(position + i));
+    entries_.push_back({slot, begin, rows, position + rows});
+    rows_.push_back(static_cast<std::int32_t>(ids_.size()) - 1);
+  }
+  void forward() {
+    logits_.resize(rows_.size() * static_cast<std::size_t>(model_->config().vocab_size));
+    model_->forward_cached(ids_, positions_, cache_->layers(), entries_, rows_, options_.adapters, std::span<T>(logits_));
+  }
+
+  /// One pass over what is new in each sequence, its prompt or its last token, and one new token for each. A prompt longer
+  /// than prefill_tokens goes through in pieces.
+  void run(std::span<Sequence> sequences) {
+    for (auto& sequence : sequences) {
+      auto const& prompt = prompts_[sequence.prompt];
+      while (static_cast<Index>(prompt.size()) - sequence.length > options_.prefill_tokens) {
+        clear_pass();
+        add_tokens(std::span(prompt).subspan(static_cast<std::size_t>(sequence.length),
+                                             static_cast<std::size_t>(options_.prefill_tokens)),
+                   sequence.slot, sequence.length);
+        sequence.length += options_.prefill_tokens;
+        rows_.clear();
+        forward();
+      }
+    }
+    clear_pass();
+    for (auto& sequence : sequences) {
+      auto const& prompt = prompts_[sequence.prompt];
+      auto const& fresh = results_[sequence.prompt].ids;
+      auto const tokens = fresh.empty() ? std::span(prompt).subspan(static_cast<std::size_t>(sequence.length))
+                                        : std::span(fresh).last(1);
+      add_tokens(tokens, sequence.slot, sequence.length);
+      sequence.length += static_cast<Index>(tokens.size());
+    }
+    forward();
+    auto const vocabulary = static_cast<std::size_t>(model_->config().vocab_size);
+    for (std::size_t s = 0; s < sequences.size(); ++s) {
+      auto& result = results_[sequences[s].prompt];
+      bool const penalised = options_.sampling.repetition_penalty != 1;
+      if (penalised) {
+        seen_ = prompts_[sequences[s].prompt];
+        seen_.insert(seen_.end(), result.ids.begin(), result.ids.end());
+      }
+      auto const id = sampler_.draw(std::span<T const>(logits_).subspan(s * vocabulary, vocabulary), seen_,
+                                    sequences[s].prompt, result.ids.size());
+      result.ids.push_back(id);
+      result.stopped = std::find(options_.stop_ids.begin(), options_.stop_ids.end(), id) != options_.stop_ids.end();
+      if (options_.on_token && options_.on_token(sequences[s].prompt, result.ids)) result.stopped = true;
+    }
+  }
+
+  void retire(std::vector<Sequence>& active, std::vector<Index>& free) {
+    std::erase_if(active, [&](Sequence const& sequence) {
+      auto const& result = results_[sequence.prompt];
+      bool const ended = result.stopped || static_cast<Index>(result.ids.size()) >= options_.max_new_tokens;
+      if (ended) free.push_back(sequence.slot);
+      return ended;
+    });
+  }
+
+  Model* model_;
+  GenerationOptions options_;
+  Sampler sampler_;
+  std::span<std::vector<std::int32_t> const> prompts_;
+  std::vector<Generation> results_;
+  std::unique_ptr<KvCache<T, B>> cache_;
+  Index slots_ = 0;
+  Index shared_ = 0;
+  std::vector<std::int32_t> ids_, positions_, rows_, seen_;
+  std::vector<CacheEntry> entries_;
+  std::vector<T> logits_;
+};
+
+/// Continues the prompts, see `Generator`.
+template <class Model>
+[[nodiscard]] std::vector<Generation> generate(Model& model, std::span<std::vector<std::int32_t> const> prompts,
+                                               GenerationOptions options = {}) {
+  return Generator<Model>(model, std::move(options))(prompts);
+}
+
+}  // namespace graft

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <graft/io/atomic_directory.hpp>
+#include <graft/io/peft.hpp>
+#include <graft/optim/bind.hpp>
+#include <graft/train/trainer_state.hpp>
+
+#include <filesystem>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace graft {
+
+namespace detail {
+
+/// State tensors of an optimizer as parameters without gradients, for the functions that read and write those.
+template <Scalar T, class B>
+[[nodiscard]] Trainable<T, B> as_trainable(B& backend, std::vector<StateTensor<T>> const& tensors) {
+  Trainable<T, B> result{&backend, {}};
+  for (auto const& tensor : tensors) result.params.push_back({tensor.name, tensor.shape, tensor.value, {}, false});
+  return result;
+}
+
+}  // namespace detail
+
+/// Writes a checkpoint from which a run goes on to the same bits: trainable.safetensors (what is trained),
+/// optimizer.safetensors (its state) and trainer_state.json. The directory appears complete or not at all.
+template <class Model, class O>
+void save_checkpoint(std::filesystem::path const& directory, Model const& model, O const& optimizer,
+                     TrainerState const& state) {
+  using T = typename Model::ScalarType;
+  write_directory_atomically(directory, [&](std::filesystem::path const& fresh) {
+    std::vector<std::vector<T>> host;
+    auto const same = [](std::string const& name) { return name; };
+    write_safetensors(fresh / "trainable.safetensors", detail::tensors_to_write(model.trainable(), same, host));
+    host.clear();
+    write_safetensors(fresh / "optimizer.safetensors",
+                      detail::tensors_to_write(detail::as_trainable(model.backend(), optimizer.tensors()), same, host));
+    write_trainer_state(fresh, state);
+  });
+}
+
+/// Reads what `save_checkpoint` wrote into a model and optimizer of the same kind. Strict, as `load_peft` is.
+template <class Model, class O>
+[[nodiscard]] TrainerState load_checkpoint(std::filesystem::path const& directory, Model& model, O& optimizer) {
+  TrainerState state = read_trainer_state(directory);
+  auto const same = [](std::string const& name) { return name; };
+  detail::read_parameters(model.trainable(), SafetensorsFile(directory / "trainable.safetensors"), same, "checkpoint");
+  detail::read_parameters(detail::as_trainable(model.backend(), optimizer.tensors()),
+                          SafetensorsFile(directory / "optimizer.safetensors"), same, "checkpoint");
+  optimizer.set_steps(state.step);
+  return state;
+}
+
+/// Removes the oldest checkpoint-<step> directories of `output` but for the `keep` newest and the one of step `spare`.
+inline void prune_checkpoints(std::filesystem::path const& output, Index keep, Index spare) {
+  std::set<Index> steps;
+  for (auto const& entry : std::filesystem::directory_iterator(output)) {
+    std::string const name = entry.path().filename().string();
+    if (name.starts_with("checkpoint-") && name.find_first_not_of("0123456789", 11) == std::string::npos)
+      steps.insert(std::stol(name.substr(11)));
+  }
+  auto excess = static_cast<Index>(steps.size()) - keep;
+  for (auto step = steps.begin(); step != steps.end() && excess > 0; ++step, --excess)
+    if (*step != spare) std::filesystem::remove_all(output / ("checkpoint-" + std::to_string(*step)));
+}
+
+}  // namespace graft

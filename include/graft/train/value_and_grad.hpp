@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <graft/loss/concept.hpp>
+#include <graft/model/transformer.hpp>
+
+#include <concepts>
+
+namespace graft {
+
+namespace detail {
+
+/// Whether loss L has a gradient with respect to the entropy.
+template <class L>
+[[nodiscard]] constexpr bool needs_entropy() {
+  if constexpr (requires { L::needs_entropy; })
+    return L::needs_entropy;
+  else
+    return false;
+}
+
+}  // namespace detail
+
+/// Adds d loss / d θ of one batch to the gradients of everything that `model` trains; dropout acts. Several calls whose
+/// batches carry one normalizer (see `TokenBatch`) add up to the gradient of the whole: gradient accumulation.
+template <class Model, Loss L, std::derived_from<typename L::Batch> Batch>
+LossReport accumulate_grad(Model& model, L const& loss, Batch const& batch) {
+  auto const stats = model.forward(batch, {true, true, true, detail::needs_entropy<L>()});
+  auto const gradient = model.token_gradient();
+  LossReport const report = loss(stats, static_cast<typename L::Batch const&>(batch), gradient);
+  model.backward(gradient);
+  return report;
+}
+
+/// The loss of a batch and its gradient, which replaces what the gradients held.
+template <class Model, class L, class Batch>
+LossReport value_and_grad(Model& model, L const& loss, Batch const& batch) {
+  static_assert(Loss<L>, "the second argument must model graft::Loss: an aggregate with a nested Batch, callable as "
+                         "loss(stats, batch, gradient) -> LossReport – see docs/loss.md");
+  static_assert(std::derived_from<Batch, typename L::Batch>,
+                "this loss reads more than this batch holds: its nested Batch must be the batch's type or a base of it");
+  model.trainable().zero_grad();
+  return accumulate_grad(model, loss, batch);
+}
+
+/// The same over the micro-batches of one optimizer step.
+template <class Model, class L, class Batches>
+  requires requires(Batches const& batches) { batches.begin() != batches.end(); }
+LossReport value_and_grad(Model& model, L const& loss, Batches const& micro_batches) {
+  model.trainable().zero_grad();
+  LossReport total;
+  for (auto const& batch : micro_batches) {
+    LossReport const report = accumulate_grad(model, loss, batch);
+    total.value += report.value;
+    total.negative_log_likelihood += report.negative_log_likelihood;
+    total.weight += report.weight;
+  }
+  return total;
+}
+
+}  // namespace graft

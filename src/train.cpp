@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <graft/train/answer_score.tpp>
+#include <graft/train/comparison_report.tpp>
+#include <graft/train/loss_curve.tpp>
+#include <graft/train/metrics_log.tpp>
+#include <graft/train/trainer_state.tpp>

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <graft/text/chat_format.hpp>
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+#include <support/files.hpp>
+#include <support/message_of.hpp>
+
+#include <string>
+#include <vector>
+
+// What transformers renders for small templates written like those of known models; chat_goldens.py made the file.
+
+using namespace graft;
+using nlohmann::json;
+
+namespace {
+
+std::string text_of(std::vector<Segment> const& segments) {
+  std::string out;
+  for (Segment const& segment : segments) out += segment.text;
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("chat: recognised templates render as transformers does, and learn what follows each prompt") {
+  auto const templates = json::parse(test::read_file(test::fixtures / "text/chat.json"));
+  REQUIRE(templates.size() >= 11);
+  int rendered = 0, refused = 0;
+  for (auto const& entry : templates) {
+    auto const name = entry["name"].get<std::string>();
+    CAPTURE(name);
+    ChatFormat const format = ChatFormat::recognise(
+        entry["template"].get<std::string>(), {.bos = entry["bos"].get<std::string>(), .eos = entry["eos"].get<std::string>()});
+    CHECK(name.starts_with(format.name()));
+    for (auto const& golden : entry["cases"]) {
+      std::vector<Message> messages;
+      for (auto const& message : golden["messages"])
+        messages.push_back({message["role"].get<std::string>(), message["content"].get<std::string>()});
+      if (golden["text"].is_null()) {
+        CHECK(test::message_of([&] { (void)format.render(messages); }).find("message") != std::string::npos);
+        ++refused;
+        continue;
+      }
+      ++rendered;
+      auto const segments = format.render(messages);
+      CHECK(text_of(segments) == golden["text"].get<std::string>());
+      CHECK(text_of(format.render(messages, {.add_generation_prompt = true})) == golden["asking"].get<std::string>());
+
+      std::vector<std::string> learnt;
+      int last = -1;
+      for (Segment const& segment : segments) {
+        if (!segment.supervised) continue;
+        REQUIRE(segment.message >= 0);
+        CHECK(messages[static_cast<std::size_t>(segment.message)].role == "assistant");
+        if (segment.message != last) learnt.emplace_back();
+        last = segment.message;
+        learnt.back() += segment.text;
+      }
+      CHECK(learnt == golden["spans"].get<std::vector<std::string>>());
+    }
+  }
+  CHECK(rendered > 60);
+  CHECK(refused >= 4);
+}

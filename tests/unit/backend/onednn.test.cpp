@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifdef GRAFT_WITH_ONEDNN
+#include <graft/backend/onednn.hpp>
+
+#include "support/agreement/all.hpp"
+#include "support/agreement/rounded.hpp"
+
+namespace graft::test {
+
+TEST_CASE_TEMPLATE("onednn: every operation agrees with the reference, for any number of threads", T, float, double) {
+  OneDnn backend;
+  everything_agrees<T>(backend);
+}
+
+TEST_CASE("onednn: bf16 products are those of operands rounded to bf16") {
+  OneDnn backend({.precision = Precision::bf16});
+  rounded_products_agree(backend);
+}
+
+// The bf16 path needs AVX512_BF16 or AMX; its primitives, strides, accumulation and cache are the same for float.
+TEST_CASE("onednn: matmul primitives agree with sgemm for every transposition, stride and accumulation") {
+  Rng rng(12);
+  for (Op const op_b : {Op::none, Op::transpose})
+    for (float const beta : {0.0f, 1.0f})
+      for (Index const m : {1, 5, 40})
+        for (Index const k : {0, 3, 64})
+          for (int repeat = 0; repeat < 2; ++repeat) {
+            Index const n = 17;
+            auto const a = HostMatrix<float>::random(m, k, rng, 1, 3);
+            auto const b = op_b == Op::none ? HostMatrix<float>::random(k, n, rng, 1, 2) : HostMatrix<float>::random(n, k, rng, 1, 2);
+            auto const start = HostMatrix<float>::random(m, n, rng, 1, 1);
+            auto expected = start, actual = start;
+            detail::onednn_tile_gemm(Op::none, op_b, m, n, k, 1.0f, a.values.data(), a.stride, b.values.data(), b.stride, beta,
+                                     expected.values.data(), expected.stride);
+            detail::onednn_matmul(op_b, m, n, k, a.values.data(), a.stride, b.values.data(), b.stride, beta,
+                                  actual.values.data(), actual.stride);
+            CHECK(deviation(actual.values, expected.values) < 1e-5);
+          }
+}
+
+}  // namespace graft::test
+#endif
