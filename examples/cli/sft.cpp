@@ -85,7 +85,7 @@ class HeldOut {
     auto options = data_options(flags, session.tokenizer());
     options.shuffle = false;
     auto dataset = graft::load_chat_dataset(flags.eval_data, session.tokenizer(), options);
-    std::cerr << dataset.report().text();
+    std::cerr << dataset.report();
     Index const tokens = std::max<Index>(2048, std::min(dataset.report().longest, flags.max_length));
     batches_.emplace(std::move(dataset), graft::BatchOptions{.tokens_per_batch = tokens, .shuffle = false});
   }
@@ -168,7 +168,7 @@ static void run(SftFlags const& flags, Spec const& optimizer_spec, Session& sess
 static void sft(SftFlags const& flags) {
   Session session = open_session(flags.model);
   graft::ChatData data(flags.data, session.tokenizer(), data_options(flags, session.tokenizer()));
-  std::cerr << data.report().text();
+  std::cerr << data.report();
   build(session, adapter_of(flags), flags.init_adapter);
   HeldOut held_out(flags, session);
   session.model->set_recompute(flags.recompute == "full"        ? graft::Recompute::full

@@ -103,7 +103,7 @@ std::vector<std::vector<T>> run_case(B& backend, Case<T> const& data, F const& o
 
 template <Scalar T>
 [[nodiscard]] bool same_bits(std::vector<T> const& a, std::vector<T> const& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0;
+  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0);
 }
 
 /// The largest |actual - expected| / (1 + |expected|); infinity where one is NaN and the other is not.

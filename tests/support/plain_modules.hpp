@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <graft/backend/concept.hpp>
+
 #include <support/matrix.hpp>
 
 #include <cmath>
@@ -10,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-/// What modules compute, each straight from its formula and without graft's backends.
+/// What modules compute, each straight from its formula and without graft's operations.
 namespace graft::test {
 
 /// x·Wᵀ (+ bias).
@@ -70,14 +72,8 @@ template <class Act>
   return y;
 }
 
-struct PlainAttention {
-  Index heads = 0, kv_heads = 0, head_dim = 0;
-  double scale = 0;
-  Index window = 0;
-};
-
 /// softmax(scale·q·kᵀ)·v per head, causal within each sequence, over a whole T × T score matrix.
-[[nodiscard]] inline Matrix plain_attention(Matrix const& q, Matrix const& k, Matrix const& v, PlainAttention const& shape,
+[[nodiscard]] inline Matrix plain_attention(Matrix const& q, Matrix const& k, Matrix const& v, AttentionShape const& shape,
                                             std::vector<std::int32_t> const& cu_seqlens) {
   Matrix o(q.rows, q.cols);
   Index const group = shape.heads / shape.kv_heads;

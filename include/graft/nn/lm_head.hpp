@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <graft/backend/arena.hpp>
 #include <graft/backend/concept.hpp>
 #include <graft/loss/concept.hpp>
 #include <graft/nn/elementwise.hpp>

@@ -57,11 +57,8 @@ template <class Model, class O>
 /// Removes the oldest checkpoint-<step> directories of `output` but for the `keep` newest and the one of step `spare`.
 inline void prune_checkpoints(std::filesystem::path const& output, Index keep, Index spare) {
   std::set<Index> steps;
-  for (auto const& entry : std::filesystem::directory_iterator(output)) {
-    std::string const name = entry.path().filename().string();
-    if (name.starts_with("checkpoint-") && name.find_first_not_of("0123456789", 11) == std::string::npos)
-      steps.insert(std::stol(name.substr(11)));
-  }
+  for (auto const& entry : std::filesystem::directory_iterator(output))
+    if (auto const step = checkpoint_step(entry.path())) steps.insert(*step);
   auto excess = static_cast<Index>(steps.size()) - keep;
   for (auto step = steps.begin(); step != steps.end() && excess > 0; ++step, --excess)
     if (*step != spare) std::filesystem::remove_all(output / ("checkpoint-" + std::to_string(*step)));

@@ -27,10 +27,13 @@ struct Evaluation {
 /// Adds the NLL of each sequence of `batch` to its record. Dropout is off. `batch.records` says which record a sequence is.
 template <class Model>
 void evaluate_batch(Model& model, TokenBatch const& batch, bool adapters, Evaluation& evaluation) {
+  require(batch.records.size() == static_cast<std::size_t>(batch.sequences()), "evaluate",
+          "a batch must say which record each of its sequences is: got ", batch.records.size(), " record numbers for ",
+          batch.sequences(), " sequences");
   auto const stats = model.forward(batch, {.adapters = adapters});
   std::size_t n = 0;
   for (std::size_t s = 0; s + 1 < batch.cu_seqlens.size(); ++s) {
-    auto const record = static_cast<std::size_t>(batch.records.at(s));
+    auto const record = static_cast<std::size_t>(batch.records[s]);
     if (record >= evaluation.records.size()) evaluation.records.resize(record + 1);
     for (; n < batch.rows.size() && batch.rows[n] < batch.cu_seqlens[s + 1]; ++n) {
       evaluation.records[record].nll -= stats[n].target_logprob;

@@ -8,6 +8,7 @@
 #include <graft/train/progress.hpp>
 
 #include <chrono>
+#include <cmath>
 #include <filesystem>
 #include <functional>
 #include <ostream>
@@ -86,7 +87,7 @@ class EvaluateEvery {
     double const seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     double const loss = evaluation.nll_per_token();
     log_->write({.step = context.step, .loss = loss, .supervised_tokens = evaluation.tokens, .seconds = seconds});
-    bool const best = !state_->best_metric || loss < *state_->best_metric - options_.least_gain;
+    bool const best = std::isfinite(loss) && (!state_->best_metric || loss < *state_->best_metric - options_.least_gain);
     std::ostringstream text;
     text << "step " << context.step << "  held-out loss " << loss << "  perplexity " << evaluation.perplexity()
          << (best ? "  (best so far)" : "");

@@ -35,6 +35,9 @@ void write_trainer_state(std::filesystem::path const& directory, TrainerState co
 void check_same_options(TrainerState const& state, std::map<std::string, std::string> const& options,
                         std::filesystem::path const& checkpoint);
 
+/// The step of a complete checkpoint in a directory checkpoint-<step>; nothing for any other file or directory.
+[[nodiscard]] std::optional<Index> checkpoint_step(std::filesystem::path const& directory);
+
 /// The complete checkpoint-<step> with the highest step in `output`, if there is one.
 [[nodiscard]] std::optional<std::filesystem::path> latest_checkpoint(std::filesystem::path const& output);
 

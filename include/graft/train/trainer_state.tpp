@@ -64,22 +64,25 @@ GRAFT_INLINE void check_same_options(TrainerState const& state, std::map<std::st
   require(differences.empty(), "resume", checkpoint.string(), " belongs to a run with other options: ", differences);
 }
 
+GRAFT_INLINE std::optional<Index> checkpoint_step(std::filesystem::path const& directory) {
+  std::string const name = directory.filename().string();
+  std::string_view const prefix = "checkpoint-";
+  if (!name.starts_with(prefix) || !std::filesystem::exists(directory / "trainer_state.json")) return std::nullopt;
+  Index step = 0;
+  std::from_chars(name.data() + prefix.size(), name.data() + name.size(), step);
+  if (step < 0 || name != std::string(prefix) + std::to_string(step)) return std::nullopt;
+  return step;
+}
+
 GRAFT_INLINE std::optional<std::filesystem::path> latest_checkpoint(std::filesystem::path const& output) {
   std::optional<std::filesystem::path> latest;
   Index highest = -1;
   if (!std::filesystem::is_directory(output)) return latest;
-  for (auto const& entry : std::filesystem::directory_iterator(output)) {
-    std::string const name = entry.path().filename().string();
-    std::string_view const prefix = "checkpoint-";
-    if (!entry.is_directory() || !name.starts_with(prefix)) continue;
-    Index step = 0;
-    auto const [end, error] = std::from_chars(name.data() + prefix.size(), name.data() + name.size(), step);
-    if (error != std::errc{} || end != name.data() + name.size()) continue;
-    if (step > highest && std::filesystem::exists(entry.path() / "trainer_state.json")) {
-      highest = step;
+  for (auto const& entry : std::filesystem::directory_iterator(output))
+    if (auto const step = checkpoint_step(entry.path()); step && *step > highest) {
+      highest = *step;
       latest = entry.path();
     }
-  }
   return latest;
 }
 

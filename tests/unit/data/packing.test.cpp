@@ -84,6 +84,17 @@ TEST_CASE("example: the first token never counts, and truncation cuts the spans 
   CHECK(example.supervised_tokens() == 0);
 }
 
+TEST_CASE("example: keep_end moves the spans to where their tokens are") {
+  Example example{.ids = {1, 2, 3, 4, 5, 6}, .supervised = {{0, 1}, {2, 4}}, .record = 0, .line = 1};
+  CHECK(example.truncate(5, Truncation::keep_end));
+  CHECK(example.ids == std::vector<std::int32_t>{2, 3, 4, 5, 6});
+  CHECK(example.supervised == std::vector<TokenSpan>{{1, 3}});
+  CHECK(example.truncate(3, Truncation::keep_end));
+  CHECK(example.supervised == std::vector<TokenSpan>{{0, 1}});
+  CHECK(example.truncate(2, Truncation::keep_end));
+  CHECK(example.supervised.empty());
+}
+
 TEST_CASE("example: spans that touch become one, empty ones vanish") {
   std::vector<TokenSpan> spans;
   append_span(spans, 1, 1);

@@ -70,6 +70,7 @@ TEST_CASE("tokenize: bos stands where the tokenizer adds it, and is never learnt
   with.add_eos = true;
   CHECK(marked(TextRecord{"a"}, {}, Tokenizer(with)) == "⟦<|im_start|>a<|im_end|>⟧");
   CHECK(marked(PromptCompletionRecord{"q", "a"}, {}, Tokenizer(with)) == "<|im_start|>q⟦a<|im_end|>⟧");
+  CHECK_FALSE(tokenize_record(PromptCompletionRecord{"q", "a"}, Tokenizer(with), nullptr).merged_at_boundary);
   // A conversation has the specials that its template renders, and no others.
   CHECK(marked(MessagesRecord{{{"assistant", "a"}}}, {}, Tokenizer(with)) == "<|im_start|>assistant\n⟦a<|im_end|>\n⟧");
 }
