@@ -23,7 +23,7 @@ sh scripts/install_deps.sh
 say "building graft"
 mkdir -p "$build"
 quiet "$build/configure.log" cmake --preset release
-quiet "$build/build.log" cmake --build --preset release --target graft_cli
+quiet "$build/build.log" cmake --build --preset release --target graft_cli quickstart_make_tickets
 say "built $build/examples/graft"
 
 say "getting the model"

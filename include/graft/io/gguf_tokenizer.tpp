@@ -97,17 +97,17 @@ class GgufTokenizerReader {
     spec_.merges.reserve(lines.size());
     std::string joined;
     for (std::string_view const line : lines) {
+      auto const entry_must = [&](bool condition, char const* rule) {
+        if (!condition) check(false, "merges", rule, ": entry ", spec_.merges.size(), " is \"", printable(line), "\"");
+      };
       std::size_t const blank = line.find(' ', 1);
-      check(blank != std::string_view::npos && blank + 1 < line.size(), "merges",
-            "must hold pairs with a blank between them: entry ", spec_.merges.size(), " is \"", printable(line), "\"");
+      entry_must(blank != std::string_view::npos && blank + 1 < line.size(), "must hold pairs with a blank between them");
       auto const left = ids.find(line.substr(0, blank));
       auto const right = ids.find(line.substr(blank + 1));
-      check(left != ids.end() && right != ids.end(), "merges", "must join tokens of the vocabulary: entry ",
-            spec_.merges.size(), " is \"", printable(line), "\"");
+      entry_must(left != ids.end() && right != ids.end(), "must join tokens of the vocabulary");
       joined.assign(left->first);
       joined += right->first;
-      check(ids.contains(joined), "merges", "must result in a token of the vocabulary: entry ", spec_.merges.size(),
-            " is \"", printable(line), "\"");
+      entry_must(ids.contains(joined), "must result in a token of the vocabulary");
       spec_.merges.push_back({left->second, right->second});
     }
   }

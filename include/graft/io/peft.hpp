@@ -78,8 +78,11 @@ template <class A>
 }
 
 /// Writes the adapter as PEFT does: adapter_config.json and adapter_model.safetensors, complete or not at all.
+/// Error: the model has no LoRA on any module.
 template <class Model>
 void save_peft(Model const& model, std::filesystem::path const& directory, std::string const& base_model = "") {
+  require(!model.adapted_modules().empty(), "peft", "this model has no LoRA to save in ", directory.string(),
+          "; save_model writes whole models");
   write_directory_atomically(directory, [&](std::filesystem::path const& fresh) {
     std::vector<std::vector<typename Model::ScalarType>> host;
     auto const tensors = detail::tensors_to_write(

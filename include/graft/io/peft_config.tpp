@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <set>
 #include <string_view>
 
@@ -15,13 +16,15 @@ namespace graft {
 namespace detail {
 
 /// Keys that say nothing about the function that an adapter computes once it is trained.
-inline constexpr std::array<std::string_view, 18> peft_ignored_keys{
+inline constexpr std::array<std::string_view, 17> peft_ignored_keys{
     "auto_mapping", "base_model_name_or_path", "revision", "task_type", "inference_mode", "peft_version", "peft_type",
-    "init_lora_weights", "lora_dropout", "loftq_config", "eva_config", "corda_config", "lora_ga_config",
-    "megatron_config", "megatron_core", "runtime_config", "ephemeral_gpu_offload", "qalora_group_size"};
+    "lora_dropout", "loftq_config", "eva_config", "corda_config", "lora_ga_config", "megatron_config", "megatron_core",
+    "runtime_config", "ephemeral_gpu_offload", "qalora_group_size"};
 /// Keys that are read.
-inline constexpr std::array<std::string_view, 7> peft_read_keys{
-    "r", "lora_alpha", "use_rslora", "bias", "target_modules", "modules_to_save", "fan_in_fan_out"};
+inline constexpr std::array<std::string_view, 8> peft_read_keys{
+    "r", "lora_alpha", "use_rslora", "bias", "target_modules", "modules_to_save", "fan_in_fan_out", "init_lora_weights"};
+/// Initial values that leave the base as it is. Others (pissa, olora, corda, …) subtract the adapter from its weights.
+inline constexpr std::array<std::string_view, 3> peft_plain_inits{"gaussian", "orthogonal", "eva"};
 
 /// Whether a value switches nothing on.
 [[nodiscard]] inline bool says_nothing(Json const& value) {
@@ -61,7 +64,7 @@ GRAFT_INLINE void write_peft_config(std::filesystem::path const& directory, Lora
   config["revision"] = nullptr;
   config["inference_mode"] = true;
   config["r"] = lora.rank;
-  if (lora.alpha == std::floor(lora.alpha))
+  if (lora.alpha == std::floor(lora.alpha) && std::abs(lora.alpha) < 0x1p53)
     config["lora_alpha"] = static_cast<std::int64_t>(lora.alpha);
   else
     config["lora_alpha"] = lora.alpha;
@@ -100,6 +103,10 @@ GRAFT_INLINE Lora read_peft_config(std::filesystem::path const& directory, PeftO
                             detail::says_nothing(value),
                         "\"", key, "\" is set to ", detail::JsonObject::shown(value),
                         ", which may change what the adapter computes and which graft does not support");
+  if (auto const* init = config.find("init_lora_weights"); init != nullptr && init->is_string())
+    config.require_that(contains(detail::peft_plain_inits, init->get<std::string>()), "init_lora_weights is ",
+                        detail::JsonObject::shown(*init), ": such an adapter belongs to a base whose weights it changed; ",
+                        "save it again with PEFT's path_initial_model_for_weight_conversion");
 
   Lora lora;
   lora.rank = config.integer("r", 8);

@@ -152,7 +152,7 @@ class Transformer {
   void set_recompute(Recompute level) {
     recompute_ = level;
     arena_.reset();
-    reserved_ = {};
+    reserved_[0] = reserved_[1] = {};
     twin_.reset();
   }
   /// Seeds the dropout masks. `pass` counts training passes: a resumed run sets it to where it was.
@@ -266,8 +266,12 @@ class Transformer {
 
   Recompute recompute_ = Recompute::none;
   std::unique_ptr<Arena<B>> arena_;
-  BatchExtent reserved_{};
-  PassOptions reserved_options_{};
+  /// What the arena suffices for: passes without and with gradient.
+  struct Reserved {
+    BatchExtent extent;
+    PassOptions options;
+  };
+  Reserved reserved_[2];
   mutable std::unique_ptr<Twin> twin_;
   mutable std::unique_ptr<Dry> twin_backend_;
   std::uint64_t dropout_seed_ = 0;

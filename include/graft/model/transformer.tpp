@@ -144,27 +144,27 @@ void Transformer<Arch, T, B, A>::download_weight(std::size_t number, bool merged
 
 template <class Arch, Scalar T, class B, class A>
 void Transformer<Arch, T, B, A>::ensure(BatchExtent extent, PassOptions const& options) {
-  auto const covers = [](bool have, bool want) { return have || !want; };
-  if (arena_ && extent.tokens <= reserved_.tokens && extent.supervised <= reserved_.supervised &&
-      extent.sequences <= reserved_.sequences && covers(reserved_options_.gradient, options.gradient) &&
-      covers(reserved_options_.training, options.training) &&
-      covers(reserved_options_.entropy_gradient, options.entropy_gradient))
-    return;
-  reserve(extent, options);
+  auto const& [have, had] = reserved_[options.gradient ? 1 : 0];
+  auto const covers = [](bool has, bool wants) { return has || !wants; };
+  bool const fits = arena_ && extent.tokens <= have.tokens && extent.supervised <= have.supervised &&
+                    extent.sequences <= have.sequences && covers(had.training, options.training) &&
+                    covers(had.entropy_gradient, options.entropy_gradient);
+  if (!fits) reserve(extent, options);
 }
 
 template <class Arch, Scalar T, class B, class A>
 StepPlan Transformer<Arch, T, B, A>::reserve(BatchExtent extent, PassOptions options) {
-  reserved_ = {std::max(extent.tokens, reserved_.tokens), std::max(extent.supervised, reserved_.supervised),
-               std::max(extent.sequences, reserved_.sequences)};
-  reserved_options_.gradient |= options.gradient;
-  reserved_options_.training |= options.training;
-  reserved_options_.entropy_gradient |= options.entropy_gradient;
+  auto& [have, had] = reserved_[options.gradient ? 1 : 0];
+  have = {std::max(extent.tokens, have.tokens), std::max(extent.supervised, have.supervised),
+          std::max(extent.sequences, have.sequences)};
+  had.gradient = options.gradient;
+  had.training |= options.training;
+  had.entropy_gradient |= options.entropy_gradient;
   if constexpr (std::is_same_v<B, Dry>) {  // the twin itself: nothing to plan, any amount is there
     if (!arena_) arena_ = std::make_unique<Arena<B>>(*backend_, std::numeric_limits<std::size_t>::max() / 4);
     return {};
   } else {
-    StepPlan const plan = this->plan(reserved_, reserved_options_);
+    StepPlan const plan = this->plan(have, had);
     if (!arena_ || arena_->capacity() < plan.arena_bytes) {
       arena_.reset();
       arena_ = std::make_unique<Arena<B>>(*backend_, plan.arena_bytes);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <graft/core/error.hpp>
 #include <graft/loss/token_batch.hpp>
 #include <graft/model/transformer.hpp>
 

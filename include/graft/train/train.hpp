@@ -65,14 +65,14 @@ StepContext train(Model& model, L const& loss, O& optimizer, Schedule const& sch
     }
     context.seconds = std::chrono::duration<double>(Clock::now() - start).count();
     bool stop = false;
-    auto const notify = [&](auto& callback) {
+    [[maybe_unused]] auto const notify = [&](auto& callback) {
       if constexpr (HasStepEnd<std::remove_reference_t<decltype(callback)>>)
         stop = callback.on_step_end(context) == Flow::stop || stop;
     };
     (notify(callbacks), ...);
     if (stop) break;
   }
-  auto const finish = [&](auto& callback) {
+  [[maybe_unused]] auto const finish = [&](auto& callback) {
     if constexpr (HasTrainEnd<std::remove_reference_t<decltype(callback)>>) callback.on_train_end(context);
   };
   (finish(callbacks), ...);

@@ -125,22 +125,23 @@ struct CpuLinear {
   void forward(In<T> x, StoredMatrix const& w, bool rounded, Out<T> y) {
     if (y.empty()) return;
     Index const rows = x.rows <= few_tokens ? few_rows : panel_rows(w);
-    std::size_t const panel_bytes = scratch_bytes<E>(rows * w.cols);
+    Index const stride = spread_stride<E>(w.cols);
+    std::size_t const panel_bytes = scratch_bytes<E>(rows * stride);
     Scratch shared = self().workspace().shared(panel_bytes + converted_bytes<E>(x, rounded));
     In<E> const operand = converted<E>(x, rounded, shared);
     if (x.rows <= few_tokens) {
       auto const per_thread = self().workspace().per_thread(panel_bytes);
       parallel_blocks(w.rows, rows, [&](Index begin, Index end) {
-        Out<E> const panel(per_thread.mine().template take<E>(rows * w.cols), end - begin, w.cols);
+        Out<E> const panel(per_thread.mine().template take<E>(rows * stride), end - begin, w.cols, stride);
         decode(w, begin, end, rounded, panel);
         self().tile_gemm(Op::none, Op::transpose, x.rows, end - begin, w.cols, T{1}, operand.data, operand.stride,
                          static_cast<E const*>(panel.data), panel.stride, T{0}, y.data + begin, y.stride);
       });
       return;
     }
-    E* const memory = shared.template take<E>(rows * w.cols);
+    E* const memory = shared.template take<E>(rows * stride);
     for (Index first = 0; first < w.rows; first += rows) {
-      Out<E> const panel(memory, std::min(rows, w.rows - first), w.cols);
+      Out<E> const panel(memory, std::min(rows, w.rows - first), w.cols, stride);
       decode_in_parallel(w, first, rounded, panel);
       parallel_tiles(x.rows, panel.rows, [&](Index row, Index row_end, Index col, Index col_end) {
         self().tile_gemm(Op::none, Op::transpose, row_end - row, col_end - col, w.cols, T{1}, operand.row(row),
@@ -153,12 +154,12 @@ struct CpuLinear {
   template <class E, class T>
   void backward_input(In<T> dy, StoredMatrix const& w, bool rounded, Out<T> dx) {
     if (dx.empty()) return;
-    Index const rows = panel_rows(w);
-    Scratch shared = self().workspace().shared(scratch_bytes<E>(rows * w.cols) + converted_bytes<E>(dy, rounded));
+    Index const rows = panel_rows(w), stride = spread_stride<E>(w.cols);
+    Scratch shared = self().workspace().shared(scratch_bytes<E>(rows * stride) + converted_bytes<E>(dy, rounded));
     In<E> const operand = converted<E>(dy, rounded, shared);
-    E* const memory = shared.template take<E>(rows * w.cols);
+    E* const memory = shared.template take<E>(rows * stride);
     for (Index first = 0; first < w.rows; first += rows) {
-      Out<E> const panel(memory, std::min(rows, w.rows - first), w.cols);
+      Out<E> const panel(memory, std::min(rows, w.rows - first), w.cols, stride);
       decode_in_parallel(w, first, rounded, panel);
       parallel_tiles(dx.rows, dx.cols, [&](Index row, Index row_end, Index col, Index col_end) {
         self().tile_gemm(Op::none, Op::none, row_end - row, col_end - col, panel.rows, T{1}, operand.row(row) + first,
