@@ -28,6 +28,7 @@ inline ModelConfig tiny_config(std::string const& model_type = "llama") {
   config.rope_theta = 100;
   config.max_position_embeddings = 64;
   config.tie_word_embeddings = true;
+  if (model_type == "gemma3_text") config.hidden_act = "gelu_pytorch_tanh";
   return config;
 }
 

@@ -11,6 +11,8 @@
 #include <graft/config.hpp>
 #include <graft/core/scalar.hpp>
 
+#include <cassert>
+
 namespace graft {
 
 namespace detail {

@@ -2,11 +2,9 @@
 #pragma once
 
 #include <graft/core/error.hpp>
-#include <graft/io/mapped_file.hpp>
+#include <graft/io/json_file.hpp>
 #include <graft/io/printable.hpp>
 #include <graft/text/tokenizer_spec.hpp>
-
-#include <nlohmann/json.hpp>
 
 #include <cstdint>
 #include <filesystem>
@@ -18,16 +16,8 @@ namespace graft::detail {
 /// A JSON file and typed access to it; messages name the file and the path of keys.
 class HfJson {
  public:
-  using Json = nlohmann::json;
-
-  explicit HfJson(std::filesystem::path const& path) : path_(path.string()) {
-    MappedFile const file(path, "tokenizer");
-    auto const* begin = reinterpret_cast<char const*>(file.bytes().data());
-    try {
-      root_ = Json::parse(begin, begin + file.bytes().size());
-    } catch (Json::exception const& error) {
-      fail("tokenizer", path_, " must be JSON: ", error.what());
-    }
+  explicit HfJson(std::filesystem::path const& path)
+      : path_(path.string()), root_(parse_json_file(path, "tokenizer")) {
     check(root_.is_object(), "the file", "must be a JSON object");
   }
 

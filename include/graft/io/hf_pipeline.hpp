@@ -11,8 +11,6 @@ namespace graft::detail {
 
 /// Recognises the steps around the model of a `tokenizer.json` and puts them into a spec.
 class HfPipelineReader {
-  using Json = nlohmann::json;
-
  public:
   HfPipelineReader(HfJson const& file, TokenizerSpec& spec) : file_(file), spec_(spec) {}
 

@@ -23,8 +23,6 @@ namespace graft {
 namespace detail {
 
 class HfTokenizerReader {
-  using Json = nlohmann::json;
-
  public:
   explicit HfTokenizerReader(std::filesystem::path const& directory)
       : directory_(directory), file_(directory / "tokenizer.json") {}

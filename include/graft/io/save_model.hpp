@@ -18,8 +18,9 @@ namespace graft {
 
 /// Writes the model, with its adapter merged into the weights, as a Hugging Face directory that transformers loads:
 /// config.json, generation_config.json, model.safetensors, tokenizer.json, tokenizer_config.json. The sum W + Δ is made in
-/// the model's scalar type and rounded once, to `storage` (f32, bf16 or f16). One weight at a time is in memory.
-/// `files` are those that the model came from. The directory appears complete or not at all.
+/// the model's scalar type and rounded once, to `storage` (f32, bf16, f16 or f64). One weight at a time is in memory.
+/// `files` are those that the model came from; generation_config.json keeps their sampling. The directory appears complete
+/// or not at all.
 template <class Model>
 void save_model(Model const& model, ModelFiles const& files, std::filesystem::path const& directory,
                 Storage storage = Storage::f32) {
@@ -41,8 +42,11 @@ void save_model(Model const& model, ModelFiles const& files, std::filesystem::pa
     }
     write_safetensors(fresh / "model.safetensors", tensors);
     ModelConfig config = model.config();
-    config.dtype = storage == Storage::bf16 ? "bfloat16" : storage == Storage::f16 ? "float16" : "float32";
-    write_hf_config(config, fresh);
+    config.dtype = storage == Storage::bf16 ? "bfloat16"
+                   : storage == Storage::f16 ? "float16"
+                   : storage == Storage::f64 ? "float64"
+                                             : "float32";
+    write_hf_config(config, fresh, files.generation);
     write_hf_tokenizer(files.tokenizer->spec(), fresh);
   });
 }

@@ -16,7 +16,7 @@ namespace graft {
 /// The rank table that transformers' converters make out of SentencePiece scores: every way to put a token together
 /// from two others, highest score first, then longest left part, then longest right part (in characters).
 /// The result tokenizes by rank. It differs from tokenizing by score only where one token can be made in two ways at
-/// overlapping places (by score the leftmost wins, by rank the better split), in practice in runs of one character.
+/// overlapping places (by score the leftmost wins, by rank the better split).
 [[nodiscard]] inline TokenizerSpec merges_from_scores(TokenizerSpec spec) {
   require(merges_by_score(spec), "tokenizer", "merges can be made only for a tokenizer with scores and no merges");
   validate(spec);

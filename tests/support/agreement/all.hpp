@@ -12,6 +12,7 @@ namespace graft::test {
 template <Scalar T, class B>
 void everything_agrees(B& backend, Demands demands = {}) {
   gemm_agrees<T>(backend, demands);
+  crowded_gemm_agrees<T>(backend, demands);
   linear_agrees<T>(backend, demands);
   large_linear_agrees<T>(backend, demands);
   elementwise_agrees<T>(backend, demands);

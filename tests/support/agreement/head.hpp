@@ -27,7 +27,7 @@ void head_agrees(B& backend, Demands demands = {}) {
       std::size_t const panels = widths.size();
       for (Index const width : widths) data.matrices.push_back(HostMatrix<T>::filled(tokens, width, T{9}));
       for (std::size_t i = 0; i < panels; ++i) data.matrices.push_back(data.matrices[i]);
-      data.matrices.push_back(HostMatrix<T>::filled(6, tokens, static_cast<T>(std::nan(""))));
+      data.matrices.push_back(HostMatrix<T>::filled(6, tokens, std::numeric_limits<T>::quiet_NaN()));
       data.matrices.push_back(HostMatrix<T>::filled(tokens, 4, T{0}));
       data.matrices.push_back(HostMatrix<T>::random(tokens, 4, rng));
       data.ids.emplace_back();

@@ -22,13 +22,31 @@ void gemm_agrees(B& backend, Demands demands = {}) {
           data.matrices = {op_a == Op::none ? HostMatrix<T>::random(s.m, s.k, rng, 1, 3) : HostMatrix<T>::random(s.k, s.m, rng, 1, 1),
                            op_b == Op::none ? HostMatrix<T>::random(s.k, s.n, rng, 1, 2) : HostMatrix<T>::random(s.n, s.k, rng, 1, 5),
                            HostMatrix<T>::random(s.m, s.n, rng, 1, 4)};
-          if (beta == 0) data.matrices[2] = HostMatrix<T>::filled(s.m, s.n, std::nan(""), 4);
+          if (beta == 0) data.matrices[2] = HostMatrix<T>::filled(s.m, s.n, std::numeric_limits<T>::quiet_NaN(), 4);
           std::string const what = "gemm " + std::to_string(s.m) + "x" + std::to_string(s.n) + "x" + std::to_string(s.k) +
                                    (op_a == Op::none ? " n" : " t") + (op_b == Op::none ? "n" : "t");
           agree<T>(backend, what, data, demands, [&](auto& b, Arguments<T> const& a) {
             b.gemm(op_a, op_b, static_cast<T>(0.7), a.m[0], a.m[1], static_cast<T>(beta), a.m[2]);
           });
         }
+}
+
+/// Operands whose rows lie multiples of 1 KiB apart, and enough work that a backend may rearrange them.
+template <Scalar T, class B>
+void crowded_gemm_agrees(B& backend, Demands demands = {}) {
+  Rng rng(14);
+  for (Index const depth : {128, 300})
+    for (Op const op_a : {Op::none, Op::transpose})
+      for (Op const op_b : {Op::none, Op::transpose}) {
+        Index const m = 256, n = 512, gap = 512 - depth;
+        Case<T> data;
+        data.matrices = {op_a == Op::none ? HostMatrix<T>::random(m, depth, rng, 1, gap) : HostMatrix<T>::random(depth, m, rng),
+                         op_b == Op::none ? HostMatrix<T>::random(depth, n, rng) : HostMatrix<T>::random(n, depth, rng, 1, gap),
+                         HostMatrix<T>::random(m, n, rng)};
+        agree<T>(backend, "gemm of crowded rows", data, demands, [&](auto& b, Arguments<T> const& a) {
+          b.gemm(op_a, op_b, static_cast<T>(-0.3), a.m[0], a.m[1], static_cast<T>(0.5), a.m[2]);
+        });
+      }
 }
 
 /// Every storage, forward and backward, from no token to several tiles of tokens.
@@ -45,7 +63,7 @@ void linear_agrees(B& backend, Demands demands = {}) {
         data.weight_cols = in;
         data.weights = stored_weights(storage, out, in, rng);
         std::string const what = std::string(name(storage)) + " tokens " + std::to_string(tokens) + " out " + std::to_string(out);
-        data.matrices = {HostMatrix<T>::random(tokens, in, rng, 1, 3), HostMatrix<T>::filled(tokens, out, std::nan(""), 1)};
+        data.matrices = {HostMatrix<T>::random(tokens, in, rng, 1, 3), HostMatrix<T>::filled(tokens, out, std::numeric_limits<T>::quiet_NaN(), 1)};
         agree<T>(backend, "linear_forward " + what, data, demands,
                  [](auto& b, Arguments<T> const& a) { b.linear_forward(a.m[0], a.weight, a.m[1]); });
         data.matrices = {HostMatrix<T>::random(tokens, out, rng, 1, 2), HostMatrix<T>::random(tokens, in, rng)};

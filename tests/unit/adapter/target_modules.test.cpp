@@ -36,6 +36,18 @@ TEST_CASE("target_modules: a regular expression must match the whole name") {
             .starts_with("[target_modules] \"*\" is not a regular expression: "));
 }
 
+TEST_CASE("target_modules: patterns that make a backtracking search explode end at once") {
+  for (char const* pattern : {"(.*)*x", "(.+)+x", "((a|.)*)*x", "([a-z._0-9]+)+x", "(.*)*(.*)*(.*)*x"}) {
+    CAPTURE(pattern);
+    CHECK_FALSE(TargetModules::regex(pattern).matches(q10));
+  }
+  CHECK(TargetModules::regex("(.*)*q_proj").matches(q10));
+  CHECK(TargetModules::regex(R"((?!.*mlp)model\.layers\.(?:[0-9]|1[0-9])\..*(?:q|v)_proj)").matches(q10));
+  CHECK_FALSE(TargetModules::regex("(?!.*mlp).*").matches(down));
+  CHECK(test::message_of([] { (void)TargetModules::regex("((a{1000}){1000}){1000}").matches(q0); }).find("is not a regular expression: ") !=
+        std::string::npos);
+}
+
 TEST_CASE("target_modules: all_linear is everything but the head; nothing matches nothing") {
   TargetModules const all = all_linear;
   CHECK(all.is_all_linear());

@@ -223,7 +223,9 @@ TEST_CASE("hf tokenizer: files that are missing, cut off or no JSON") {
     CHECK(message_of([&] { (void)folder.read(); }).starts_with("[tokenizer] "));
   }
   test::write_file(folder.directory / "tokenizer.json", "{\"model\": \"\xFF\"}");
-  says(message_of([&] { (void)folder.read(); }), "must be JSON");
+  says(message_of([&] { (void)folder.read(); }), "this is not valid JSON");
+  test::write_file(folder.directory / "tokenizer.json", R"({"model": {"vocab": {"a": 0, "a": 1}}})");
+  says(message_of([&] { (void)folder.read(); }), "the key \"a\" occurs twice");
 }
 
 TEST_CASE("hf tokenizer: what is written is read back the same") {

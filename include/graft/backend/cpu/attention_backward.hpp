@@ -2,10 +2,13 @@
 #pragma once
 
 #include <graft/backend/cpu/attention_forward.hpp>
+#include <graft/backend/cpu/elementwise.hpp>
 
 namespace graft::detail {
 
-/// A task is one key/value head of one sequence, with all query heads that read it: so dk and dv have one writer.
+/// A task is one key/value head of one sequence, with all query heads that read it: so dk and dv have one writer. Where
+/// that makes few tasks (few, long sequences), a task is one query head instead, with dk and dv of its own that are
+/// added up at the end.
 /// Scores are recomputed tile by tile; with P = e^(S - lse) and D = rowsum(dO∘O):
 ///   dV += Pᵀ·dO,  dS = P∘(dO·Vᵀ - D),  dQ += scale·dS·K,  dK += scale·dSᵀ·Q    (Dao et al., 2022, algorithm 4)
 template <class Derived>
@@ -17,21 +20,35 @@ struct CpuAttentionBackward {
     assert(shape.kv_heads > 0 && shape.heads % shape.kv_heads == 0);
     assert(q.cols == shape.heads * shape.head_dim && k.cols == shape.kv_heads * shape.head_dim && v.cols == k.cols);
     assert(dq.cols == q.cols && dk.cols == k.cols && dv.cols == v.cols && lse.cols == shape.heads);
+    if (cu.size() < 2) return;
     auto& self = *static_cast<Derived*>(this);
-    Operands<T> const all{q, k, v, o, lse, d_o, dq, dk, dv};
-    auto const scratch = self.workspace().per_thread(2 * attend_bytes<T>());
     auto const sequences = static_cast<Index>(cu.size()) - 1;
-    parallel_for(std::max<Index>(0, sequences) * shape.kv_heads, [&](Index task) {
-      auto const s = static_cast<std::size_t>(task / shape.kv_heads);
-      Index const kv_head = task % shape.kv_heads, group = shape.heads / shape.kv_heads;
-      clear(dk, dv, kv_head * shape.head_dim, shape.head_dim, cu[s], cu[s + 1]);
-      for (Index head = kv_head * group; head < (kv_head + 1) * group; ++head)
+    Index const group = shape.heads / shape.kv_heads;
+    bool const split = group > 1 && sequences * shape.kv_heads < few_tasks;
+    Index const heads_per_task = split ? 1 : group, tasks_per_sequence = shape.heads / heads_per_task;
+    Scratch shared = self.workspace().shared(split ? 2 * scratch_bytes<T>(q.size()) : 0);
+    Out<T> const own_dk(split ? shared.take<T>(q.size()) : nullptr, q.rows, q.cols);
+    Out<T> const own_dv(split ? shared.take<T>(q.size()) : nullptr, q.rows, q.cols);
+    Operands<T> const all{q, k, v, o, lse, d_o, dq, split ? own_dk : dk, split ? own_dv : dv};
+    auto const scratch = self.workspace().per_thread(2 * attend_bytes<T>());
+    parallel_for(sequences * tasks_per_sequence, [&](Index task) {
+      auto const s = static_cast<std::size_t>(task / tasks_per_sequence);
+      Index const part = task % tasks_per_sequence, column = part * shape.head_dim;
+      clear(all.dk, all.dv, column, shape.head_dim, cu[s], cu[s + 1]);
+      for (Index head = part * heads_per_task; head < (part + 1) * heads_per_task; ++head)
         for (Index row = cu[s]; row < cu[s + 1]; row += query_tile)
-          backward_tile(self, all, shape, cu[s], row, std::min<Index>(query_tile, cu[s + 1] - row), head, scratch.mine());
+          backward_tile(self, all, shape, cu[s], row, std::min<Index>(query_tile, cu[s + 1] - row), head, column,
+                        scratch.mine());
     });
+    if (split) {
+      add_groups(In<T>(own_dk), group, shape.head_dim, cu, dk);
+      add_groups(In<T>(own_dv), group, shape.head_dim, cu, dv);
+    }
   }
 
  private:
+  static constexpr Index few_tasks = 16;
+
   template <class T>
   struct Operands {
     In<T> q, k, v, o, lse, d_o;
@@ -46,6 +63,25 @@ struct CpuAttentionBackward {
     }
   }
 
+  /// kv[t, head] = Σ over the query heads of its group of own[t, query head].
+  template <class T>
+  static void add_groups(In<T> own, Index group, Index dim, std::span<std::int32_t const> cu, Out<T> kv) {
+    Out<T> const rows = kv.rows_between(cu.front(), cu.back());
+    parallel_row_blocks(rows.rows, own.cols, [&](Index begin, Index end) {
+      for (Index t = begin; t < end; ++t)
+        for (Index head = 0; head < rows.cols / dim; ++head) {
+          T* const sum = rows.row(t) + head * dim;
+          T const* part = own.row(cu.front() + t) + head * group * dim;
+          std::copy_n(part, dim, sum);
+          for (Index g = 1; g < group; ++g) {
+            part += dim;
+            GRAFT_SIMD
+            for (Index d = 0; d < dim; ++d) sum[d] += part[d];
+          }
+        }
+    });
+  }
+
   template <class T>
   static T dot(T const* a, T const* b, Index n) {
     T sum = 0;
@@ -54,10 +90,10 @@ struct CpuAttentionBackward {
     return sum;
   }
 
-  /// The query rows t … t + rows - 1 of one head against all keys that they see.
+  /// The query rows t … t + rows - 1 of one head against all keys that they see; dk and dv go to column `to`.
   template <class T>
   static void backward_tile(Derived& self, Operands<T> const& all, AttentionShape const& shape, Index sequence, Index t,
-                            Index rows, Index head, Scratch scratch) {
+                            Index rows, Index head, Index to, Scratch scratch) {
     Index const dim = shape.head_dim, column = head * dim, kv = head / (shape.heads / shape.kv_heads) * dim;
     QueryRows<T> const queries{all.q.row(t) + column, all.q.stride, rows, t - sequence, 1};
     T* const p = scratch.take<T>(query_tile * key_tile);
@@ -80,9 +116,9 @@ struct CpuAttentionBackward {
       }
       T const *const p_read = p, *const ds_read = ds;
       self.tile_gemm(Op::transpose, Op::none, n, dim, rows, T{1}, p_read, key_tile, slope, all.d_o.stride, T{1},
-                     all.dv.row(key) + kv, all.dv.stride);
+                     all.dv.row(key) + to, all.dv.stride);
       self.tile_gemm(Op::transpose, Op::none, n, dim, rows, T{1}, ds_read, key_tile, queries.q, queries.stride, T{1},
-                     all.dk.row(key) + kv, all.dk.stride);
+                     all.dk.row(key) + to, all.dk.stride);
       self.tile_gemm(Op::none, Op::none, rows, dim, n, T{1}, ds_read, key_tile, all.k.row(key) + kv, all.k.stride,
                      first == begin ? T{0} : T{1}, all.dq.row(t) + column, all.dq.stride);
     }

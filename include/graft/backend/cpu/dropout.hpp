@@ -12,41 +12,28 @@
 
 namespace graft::detail {
 
-/// Two words as they follow each other in memory.
-[[nodiscard]] inline std::uint64_t paired(std::uint32_t a, std::uint32_t b) {
-  return std::endian::native == std::endian::little ? std::uint64_t{b} << 32 | a : std::uint64_t{a} << 32 | b;
-}
-
-/// The words first … first + count - 1 of a Philox stream; both are multiples of 4. Blocks are lanes of vector registers.
+/// The words first … first + count - 1 of a Philox stream; both are multiples of 4. Blocks are lanes of vector registers;
+/// every word stands in 64 bits, because vector units multiply 32 by 32 bits there.
 template <std::size_t count>
 void philox_words(Philox random, std::uint64_t first, std::uint32_t (&words)[count]) noexcept {
-  constexpr std::size_t blocks = count / 4;
-  std::uint32_t lanes[4][blocks];
-  GRAFT_SIMD
-  for (std::size_t i = 0; i < blocks; ++i) {
+  constexpr std::uint64_t low = 0xffffffffu;
+  constexpr bool little = std::endian::native == std::endian::little;
+  std::uint64_t pairs[count / 2];
+  for (std::size_t i = 0; i < count / 4; ++i) {
     std::uint64_t const block = first / 4 + i;
-    auto c0 = static_cast<std::uint32_t>(block), c1 = static_cast<std::uint32_t>(block >> 32);
-    auto c2 = static_cast<std::uint32_t>(random.stream), c3 = static_cast<std::uint32_t>(random.stream >> 32);
+    std::uint64_t c0 = block & low, c1 = block >> 32, c2 = random.stream & low, c3 = random.stream >> 32;
     auto k0 = static_cast<std::uint32_t>(random.key), k1 = static_cast<std::uint32_t>(random.key >> 32);
     for (int round = 0; round < 10; ++round) {
-      std::uint64_t const p0 = std::uint64_t{0xD2511F53u} * c0, p1 = std::uint64_t{0xCD9E8D57u} * c2;
-      c0 = static_cast<std::uint32_t>(p1 >> 32) ^ c1 ^ k0;
-      c1 = static_cast<std::uint32_t>(p1);
-      c2 = static_cast<std::uint32_t>(p0 >> 32) ^ c3 ^ k1;
-      c3 = static_cast<std::uint32_t>(p0);
+      std::uint64_t const p0 = 0xD2511F53u * c0, p1 = 0xCD9E8D57u * c2;
+      c0 = (p1 >> 32) ^ c1 ^ k0;
+      c1 = p1 & low;
+      c2 = (p0 >> 32) ^ c3 ^ k1;
+      c3 = p0 & low;
       k0 += 0x9E3779B9u;
       k1 += 0xBB67AE85u;
     }
-    lanes[0][i] = c0;
-    lanes[1][i] = c1;
-    lanes[2][i] = c2;
-    lanes[3][i] = c3;
-  }
-  // Two words at a time: compilers interleave two arrays well, and four badly.
-  std::uint64_t pairs[2 * blocks];
-  for (std::size_t i = 0; i < blocks; ++i) {
-    pairs[2 * i] = paired(lanes[0][i], lanes[1][i]);
-    pairs[2 * i + 1] = paired(lanes[2][i], lanes[3][i]);
+    pairs[2 * i] = little ? c0 | c1 << 32 : c0 << 32 | c1;
+    pairs[2 * i + 1] = little ? c2 | c3 << 32 : c2 << 32 | c3;
   }
   std::memcpy(words, pairs, sizeof words);
 }

@@ -5,19 +5,27 @@
 #include <graft/backend/concept.hpp>
 #include <graft/backend/cpu/elementwise.hpp>
 #include <graft/backend/cpu/exp.hpp>
+#include <graft/backend/cpu/log.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
 
 namespace graft::detail {
 
+/// The maximum of `start` and a row. Maxima of strided parts first: clang does not reorder a plain maximum, because of NaN.
 template <class T>
 [[nodiscard]] T row_max(T const* row, Index n, T start) {
-  T max = start;
-  GRAFT_SIMD_MAX(max)
-  for (Index c = 0; c < n; ++c) max = row[c] > max ? row[c] : max;
-  return max;
+  constexpr Index lanes = 32;
+  T max[lanes];
+  std::fill_n(max, lanes, start);
+  Index const whole = n / lanes * lanes;
+  for (Index c = 0; c < whole; c += lanes)
+    for (Index l = 0; l < lanes; ++l) max[l] = row[c + l] > max[l] ? row[c + l] : max[l];
+  for (Index c = whole; c < n; ++c) max[c - whole] = row[c] > max[c - whole] ? row[c] : max[c - whole];
+  for (Index l = 1; l < lanes; ++l) max[0] = max[l] > max[0] ? max[l] : max[0];
+  return max[0];
 }
 
 /// The language-model head by vocabulary panels: an online softmax (Milakov, Gimelshein, "Online normalizer calculation
@@ -56,11 +64,12 @@ struct CpuSoftmaxPanel {
 
   template <Scalar T>
   void softmax_panel_weighted(InArg<T> panel, SoftmaxState<T> state, Out<T> weighted) {
-    parallel_row_blocks(panel.rows, 8 * panel.cols, [&](Index begin, Index end) {  // a logarithm costs as much as 8 copies
+    parallel_row_blocks(panel.rows, panel.cols, [&](Index begin, Index end) {
       for (Index t = begin; t < end; ++t) {
         T const* const e = panel.row(t);
         T* const out = weighted.row(t);
-        for (Index c = 0; c < panel.cols; ++c) out[c] = e[c] == 0 ? T{0} : e[c] * (std::log(e[c]) + state.max[t]);
+        T const max = state.max[t];
+        for (Index c = 0; c < panel.cols; ++c) out[c] = e[c] * (fast_log(e[c]) + max);
       }
     });
   }

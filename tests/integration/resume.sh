@@ -1,0 +1,46 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Kills a training run with SIGKILL again and again and resumes it: its adapter must have the same bits as that of a run
+# that nobody disturbed.   resume.sh GRAFT MAKE_TINY_MODEL WORK_FOLDER [METHOD]
+set -eu
+graft=$1 maker=$2 work=$3 method=${4:-lora}
+rm -rf "$work"
+mkdir -p "$work"
+"$maker" "$work/model" 3 >/dev/null
+
+i=0
+while [ $i -lt 60 ]; do
+  i=$((i + 1))
+  printf '{"prompt":[{"role":"user","content":"Order %d of a thing, please."}],"completion":[{"role":"assistant","content":"{\\"order\\":%d}"}]}\n' $((i * 37)) $((i * 37))
+done >"$work/train.jsonl"
+
+# train OUTPUT [--resume]
+train() {
+  output=$1; shift
+  "$graft" sft --model "$work/model/model.gguf" --data "$work/train.jsonl" --eval-data "$work/train.jsonl" --method "$method" \
+    --rank 4 --dropout 0.1 --learning-rate 1e-3 --schedule cosine --warmup-steps 2 --batch-size 4 --gradient-accumulation 2 \
+    --epochs 2 --eval-steps 7 --save-steps 2 --seed 5 --output "$output" "$@"
+}
+
+train "$work/whole" 2>/dev/null
+kills=0
+resume=
+while :; do
+  train "$work/killed" $resume 2>"$work/log" &
+  child=$!
+  # Each try lives a little longer than the one before, so that the run gets to its end, and dies wherever that is.
+  sleep "$(awk -v k=$kills 'BEGIN { srand(); printf "%.3f", 0.15 + 0.12 * k + 0.2 * rand() }')"
+  if ! kill -9 $child 2>/dev/null; then
+    wait $child || { cat "$work/log"; exit 1; }
+    break
+  fi
+  wait $child 2>/dev/null || true
+  kills=$((kills + 1))
+  ls -d "$work"/killed/checkpoint-* >/dev/null 2>&1 && resume=--resume || resume=
+  [ $kills -lt 200 ] || { echo "resume.sh: the run never ends"; exit 1; }
+done
+[ $kills -gt 0 ] || { echo "resume.sh: the run ended before it could be killed"; exit 1; }
+file=adapter_model.safetensors
+[ "$method" = lora ] || file=model.safetensors
+cmp "$work/whole/$file" "$work/killed/$file"
+echo "killed $kills times, and $file has the same bits"
