@@ -31,8 +31,6 @@ endmacro()
 graft_require(Eigen3 libeigen3-dev 3.4 NO_MODULE)
 graft_require(nlohmann_json nlohmann-json3-dev 3.10)
 graft_require(ZLIB zlib1g-dev)
-graft_require(PCRE2 libpcre2-dev MODULE)
-graft_require(utf8proc libutf8proc-dev MODULE)
 
 graft_optional(OPENMP OpenMP "libgomp1 (with g++) or libomp-16-dev (with clang-16)" COMPONENTS CXX)
 graft_optional(ONEDNN OneDnn libdnnl-dev 2.0 MODULE)

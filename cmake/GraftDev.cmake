@@ -26,6 +26,7 @@ endif()
 
 # graft::compiled is built as our own code, and nothing of that reaches its users.
 target_compile_options(graft_compiled PRIVATE $<TARGET_PROPERTY:graft_dev,INTERFACE_COMPILE_OPTIONS>)
+target_compile_options(graft_bodies PRIVATE $<TARGET_PROPERTY:graft_dev,INTERFACE_COMPILE_OPTIONS>)
 
 if(GRAFT_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   find_program(GRAFT_CCACHE_PROGRAM ccache)
@@ -39,7 +40,7 @@ if(GRAFT_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
     string(SHA1 graft_cpu "${graft_cpu}")
     string(SUBSTRING "${graft_cpu}" 0 12 graft_cpu)
     set(CMAKE_CXX_COMPILER_LAUNCHER "${CMAKE_COMMAND};-E;env;CCACHE_NAMESPACE=graft-${graft_cpu};${GRAFT_CCACHE_PROGRAM}")
-    set_target_properties(graft_compiled PROPERTIES CXX_COMPILER_LAUNCHER "${CMAKE_CXX_COMPILER_LAUNCHER}")
+    set_target_properties(graft_compiled graft_bodies PROPERTIES CXX_COMPILER_LAUNCHER "${CMAKE_CXX_COMPILER_LAUNCHER}")
   endif()
 endif()
 

@@ -27,8 +27,6 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/graftConfigVersion.cmake
 install(FILES
   "${PROJECT_BINARY_DIR}/graftConfig.cmake"
   "${PROJECT_BINARY_DIR}/graftConfigVersion.cmake"
-  "${PROJECT_SOURCE_DIR}/cmake/FindPCRE2.cmake"
-  "${PROJECT_SOURCE_DIR}/cmake/Findutf8proc.cmake"
   "${PROJECT_SOURCE_DIR}/cmake/FindOneDnn.cmake"
   DESTINATION "${graft_config_dir}")
 

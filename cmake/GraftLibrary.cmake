@@ -28,7 +28,7 @@ if(graft_bodies)  # a set of its own, since a body does not compile alone
 endif()
 target_compile_features(graft INTERFACE cxx_std_20)
 target_link_libraries(graft INTERFACE
-  Eigen3::Eigen nlohmann_json::nlohmann_json ZLIB::ZLIB PCRE2::8BIT utf8proc::utf8proc)
+  Eigen3::Eigen nlohmann_json::nlohmann_json ZLIB::ZLIB)
 if(GRAFT_HAS_OPENMP)
   target_link_libraries(graft INTERFACE OpenMP::OpenMP_CXX)
 endif()
@@ -78,9 +78,15 @@ set(graft_compiled_all EXCLUDE_FROM_ALL)
 if(GRAFT_BUILD_COMPILED)
   set(graft_compiled_all)
 endif()
-file(GLOB_RECURSE graft_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/*.cpp")
-add_library(graft_compiled STATIC ${graft_compiled_all} ${graft_sources})
+file(GLOB graft_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/*.cpp")
+file(GLOB graft_instantiations CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/instantiations/*.cpp")
+# The bodies by themselves, for our own programs that instantiate other combinations.
+add_library(graft_bodies STATIC EXCLUDE_FROM_ALL ${graft_sources})
+target_link_libraries(graft_bodies PUBLIC graft)
+target_compile_definitions(graft_bodies PUBLIC GRAFT_COMPILED)
+add_library(graft_compiled STATIC ${graft_compiled_all} $<TARGET_OBJECTS:graft_bodies> ${graft_instantiations})
 add_library(graft::compiled ALIAS graft_compiled)
+set_target_properties(graft_bodies PROPERTIES POSITION_INDEPENDENT_CODE ON)
 set_target_properties(graft_compiled PROPERTIES
   EXPORT_NAME compiled
   OUTPUT_NAME graft

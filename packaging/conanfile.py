@@ -35,8 +35,6 @@ class GraftConan(ConanFile):
     def requirements(self):
         self.requires("eigen/3.4.0", transitive_headers=True)
         self.requires("nlohmann_json/3.11.3", transitive_headers=True)
-        self.requires("pcre2/10.42", transitive_headers=True, transitive_libs=True)
-        self.requires("utf8proc/2.8.0", transitive_headers=True, transitive_libs=True)
         self.requires("zlib/[>=1.2.11 <2]", transitive_headers=True, transitive_libs=True)
         if self.options.with_onednn:
             self.requires("onednn/[>=2.6]", transitive_headers=True, transitive_libs=True)

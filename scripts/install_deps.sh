@@ -9,7 +9,7 @@
 set -eu
 
 # The compiler brings OpenMP; oneDNN makes the products fast; pip fetches the model.
-packages='g++ cmake ninja-build ccache libeigen3-dev nlohmann-json3-dev libpcre2-dev libutf8proc-dev zlib1g-dev
+packages='g++ cmake ninja-build ccache libeigen3-dev nlohmann-json3-dev zlib1g-dev
   libcli11-dev libdnnl-dev python3-pip ca-certificates'
 # clang-16 and libomp compile every header a second time; git is for FetchContent; time and pkg-config are for their tests.
 test_packages='doctest-dev libbenchmark-dev libxtensor-dev clang-16 libomp-16-dev pkg-config time git'

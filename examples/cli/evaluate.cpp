@@ -2,11 +2,10 @@
 // graft evaluate: answers held-out records untuned, prompted, few-shot and tuned, and compares them with statistics.
 #include "answers.hpp"
 #include "commands.hpp"
-#include "record_nll.hpp"
 
-#include <graft/data/line_reader.hpp>
-#include <graft/data/record.hpp>
+#include <graft/data/chat_data.hpp>
 #include <graft/io/atomic_file.hpp>
+#include <graft/model/answer_nll.hpp>
 #include <graft/train/answer_score.hpp>
 #include <graft/train/comparison_report.hpp>
 
@@ -54,14 +53,20 @@ static Measured measure(Session& session, EvaluateFlags const& flags, std::strin
   Measured measured;
   measured.result.name = name;
   auto const expected = expected_answers(path);
-  auto const evaluation = record_nll(session, flags.model, {.data = path}, adapters);
-  for (auto const& record : evaluation.records) {
-    measured.result.nll.push_back(record.nll);
-    measured.result.tokens.push_back(record.tokens);
+  std::vector<graft::PromptAnswer> items;
+  graft::ChatDataOptions options;
+  options.max_length = session.files.config.max_position_embeddings;
+  options.chat_format = chosen_format(flags.model, session.tokenizer());
+  auto const dataset = graft::load_chat_dataset(path, session.tokenizer(), options);
+  for (auto const& example : dataset.examples()) {
+    auto const begin = example.ids.begin() + example.supervised.front().begin;
+    items.push_back({{example.ids.begin(), begin}, {begin, example.ids.end()}});
+    measured.result.tokens.push_back(static_cast<graft::Index>(items.back().answer.size()));
   }
+  measured.result.nll = graft::answer_nll(*session.model, items, adapters);
   measured.answers = answer(session, read_prompts(path, session, flags.model),
                             {.max_new_tokens = flags.max_new_tokens, .batch = flags.batch, .adapters = adapters});
-  graft::require(expected.size() == measured.answers.size() && expected.size() == evaluation.records.size(), "evaluate", path,
+  graft::require(expected.size() == measured.answers.size() && expected.size() == items.size(), "evaluate", path,
                  ": every record needs a prompt, a completion and a place in the context");
   for (std::size_t i = 0; i < expected.size(); ++i)
     measured.result.scores.push_back(graft::score_answer(expected[i], measured.answers[i].text));

@@ -101,6 +101,8 @@ std::map<std::string, std::string> options_of(SftFlags const& flags) {
   set("epochs", flags.epochs);
   set("max-steps", flags.max_steps);
   set("precision", flags.model.precision);
+  set("backend", flags.model.backend);
+  set("chat-format", flags.model.chat_format);
   return options;
 }
 

@@ -17,12 +17,14 @@ void add_tokenize(CLI::App& app) {
   struct Flags {
     ModelFlags model;
     bool add_special = false;
+    bool generation_prompt = false;
   };
   auto const flags = std::make_shared<Flags>();
   auto* command = app.add_subcommand("tokenize", "from standard input, {\"text\": …} or {\"messages\": …} a line: {\"ids\": […]}");
   command->add_option("--model", flags->model.model, "GGUF file or Hugging Face directory")->required();
   command->add_option("--chat-format", flags->model.chat_format, "default: the one of the model's template");
   command->add_flag("--add-special", flags->add_special, "begin and end a text with BOS and EOS where the tokenizer does");
+  command->add_flag("--generation-prompt", flags->generation_prompt, "end a conversation where the assistant begins");
   command->callback([flags] {
     auto const tokenizer = graft::open_tokenizer(flags->model.model);
     std::optional<graft::ChatFormat> format;
@@ -30,19 +32,21 @@ void add_tokenize(CLI::App& app) {
     for (graft::Index number = 1; std::getline(std::cin, line); ++number) {
       if (graft::is_blank(line)) continue;
       try {
-        std::set<std::string> ignored;
-        auto const record = graft::parse_record(line, {}, ignored);
+        auto const record = nlohmann::json::parse(line);
         std::vector<std::int32_t> ids;
-        if (auto const* text = std::get_if<graft::TextRecord>(&record)) {
-          ids = tokenizer.encode(text->text, {.add_special = flags->add_special});
-        } else if (auto const* chat = std::get_if<graft::MessagesRecord>(&record)) {
+        if (record.contains("text")) {
+          ids = tokenizer.encode(record.at("text").get<std::string>(), {.add_special = flags->add_special});
+        } else if (record.contains("messages")) {
           if (!format) format = chat_format(flags->model, tokenizer);
-          ids = graft::encode_chat(tokenizer, *format, chat->messages).ids;
+          std::vector<graft::Message> messages;
+          for (auto const& message : record.at("messages"))
+            messages.push_back({message.at("role").get<std::string>(), message.at("content").get<std::string>()});
+          ids = graft::encode_chat(tokenizer, *format, messages, {.add_generation_prompt = flags->generation_prompt}).ids;
         } else {
           graft::fail("tokenize", "a line must have \"text\" or \"messages\"");
         }
         std::cout << nlohmann::json{{"ids", ids}}.dump() << '\n';
-      } catch (graft::Error const& error) {
+      } catch (std::exception const& error) {
         graft::fail("tokenize", "line ", number, ": ", error.what());
       }
     }

@@ -17,7 +17,7 @@ tools=$(dirname "$GRAFT")
   --output "$output/adapter" "$@"
 "$GRAFT" evaluate --model "$MODEL" --adapter "$output/adapter" --data "$output/data/test.jsonl" \
   --prompted "$output/data/test_prompted.jsonl" --few-shot "$output/data/test_fewshot.jsonl" \
-  --max-new-tokens 64 --batch-size 64 --report "$output/report.json"
+  --max-new-tokens 44 --batch-size 64 --report "$output/report.json"
 echo
 echo "adapter (PEFT):  $output/adapter"
 echo "loss curve:      $output/adapter/loss.svg"

@@ -3,13 +3,12 @@
 #include <graft/core/error.hpp>
 #include <graft/core/parallel.hpp>
 #include <graft/core/rng.hpp>
+#include <graft/text/byte_level_spec.hpp>
+#include <graft/text/tokenizer.hpp>
 #include <graft/version.hpp>
 
 #include <Eigen/Core>
 #include <nlohmann/json_fwd.hpp>
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-#include <utf8proc.h>
 #include <zlib.h>
 
 #include <iostream>
@@ -27,11 +26,10 @@ int main() {
   graft::parallel_for(1000, [&](graft::Index i) { ++hits[static_cast<std::size_t>(i)]; });
   for (int n : hits) graft::require(n == 1, "consumer", "each index once: got ", n);
 
-  char pcre2_version[64] = {};
-  pcre2_config(PCRE2_CONFIG_VERSION, pcre2_version);
+  graft::Tokenizer const tokenizer(graft::byte_level_spec());
+  graft::require(tokenizer.encode("graft").size() == 5, "consumer", "five bytes are five tokens");
   Eigen::Vector2f const ones = Eigen::Vector2f::Ones();
-  std::cout << "graft " << graft::version << ", PCRE2 " << pcre2_version << ", utf8proc " << utf8proc_version() << ", zlib "
-            << zlibVersion() << ", one and one is " << ones.sum() << '\n';
+  std::cout << "graft " << graft::version << ", zlib " << zlibVersion() << ", one and one is " << ones.sum() << '\n';
 #ifdef GRAFT_COMPILED
   graft::require(std::string_view(graft::compiled_version()) == graft::version, "consumer",
                  "library and headers must be of one version: got ", graft::compiled_version(), " and ", graft::version);

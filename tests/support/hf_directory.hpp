@@ -9,24 +9,14 @@
 #include <support/files.hpp>
 #include <support/tensor_file.hpp>
 #include <support/tiny_model.hpp>
+#include <support/tiny_tokenizer.hpp>
 
 #include <filesystem>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace graft::test {
-
-/// A tokenizer of six tokens: a, b, c, ab, abc, <s>.
-inline constexpr char const* tiny_tokenizer_json = R"({
-  "version": "1.0", "truncation": null, "padding": null,
-  "added_tokens": [{"id": 5, "content": "<s>", "special": true, "normalized": false, "lstrip": false, "rstrip": false,
-                    "single_word": false}],
-  "normalizer": null,
-  "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true},
-  "post_processor": {"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": false},
-  "decoder": {"type": "ByteLevel"},
-  "model": {"type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": "", "end_of_word_suffix": "",
-            "fuse_unk": false, "byte_fallback": false, "vocab": {"a": 0, "b": 1, "c": 2, "ab": 3, "abc": 4},
-            "merges": ["a b", "ab c"]}})";
 
 /// A tiny model of architecture `Arch` as a Hugging Face directory, with random weights in f32.
 template <class Arch>
@@ -54,5 +44,13 @@ class HfDirectory {
  private:
   TemporaryDirectory folder_;
 };
+
+/// Log-probabilities that a model of tiny configuration gives to the targets of one random batch.
+template <class Model>
+[[nodiscard]] std::vector<double> logprobs(Model& model) {
+  std::vector<double> values;
+  for (auto const& stats : model.forward(random_batch(model.config(), {7, 3}))) values.push_back(stats.target_logprob);
+  return values;
+}
 
 }  // namespace graft::test

@@ -74,6 +74,8 @@ class Transformer {
 
   Transformer(ModelConfig config, A adapter, B& backend, WeightProvider const& weights)
       : config_(std::move(config)), adapter_(std::move(adapter)), backend_(&backend) {
+    require(config_.final_logit_softcap == 0, "model", "final_logit_softcap=", config_.final_logit_softcap,
+            " is not supported: the head computes plain logits");
     Builder<T, B, A> builder{backend, adapter_, weights, Arch::norm_offset};
     Index const hidden = config_.hidden_size;
     double const scale = Arch::scaled_embedding ? std::sqrt(static_cast<double>(hidden)) : 1.0;

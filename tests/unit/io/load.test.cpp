@@ -13,16 +13,7 @@
 
 using namespace graft;
 
-namespace {
-
-template <class Model>
-std::vector<double> logprobs(Model& model) {
-  std::vector<double> values;
-  for (auto const& stats : model.forward(test::random_batch(model.config(), {7, 3}))) values.push_back(stats.target_logprob);
-  return values;
-}
-
-}  // namespace
+using test::logprobs;
 
 TEST_CASE("load: a model owns what it needs, and keeps it when it is moved") {
   test::HfDirectory<Llama> const directory(test::tiny_config());

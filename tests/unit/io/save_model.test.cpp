@@ -15,15 +15,9 @@
 
 using namespace graft;
 namespace fs = std::filesystem;
+using test::logprobs;
 
 namespace {
-
-template <class Model>
-std::vector<double> logprobs(Model& model) {
-  std::vector<double> values;
-  for (auto const& stats : model.forward(test::random_batch(model.config(), {7, 3}))) values.push_back(stats.target_logprob);
-  return values;
-}
 
 double largest_difference(std::vector<double> const& a, std::vector<double> const& b) {
   REQUIRE(a.size() == b.size());

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <graft/backend/cpu_backend.hpp>
+
+#include "support/agreement/all.hpp"
+
+#include <graft/core/error.hpp>
+
+namespace graft::test {
+
+TEST_CASE("cpu backend: every operation agrees with the reference, for each kind of product") {
+  CpuBackend eigen(Products::eigen);
+  everything_agrees<float>(eigen);
+#ifdef GRAFT_WITH_ONEDNN
+  CpuBackend onednn(Products::onednn);
+  everything_agrees<float>(onednn);
+#endif
+}
+
+TEST_CASE("cpu backend: names choose products and precision") {
+  CHECK(CpuBackend::named("eigen", "f32").description() == "eigen, f32");
+  CHECK(CpuBackend::named("eigen", "bf16").description() == "eigen, bf16");
+  CHECK_THROWS_WITH_AS(CpuBackend::named("cuda", "f32"), doctest::Contains("must be auto, eigen or onednn: got cuda"), Error);
+  CHECK_THROWS_WITH_AS(CpuBackend::named("auto", "f16"), doctest::Contains("must be auto, f32 or bf16: got f16"), Error);
+}
+
+}  // namespace graft::test
