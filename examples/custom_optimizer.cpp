@@ -15,32 +15,35 @@ struct RmsProp {
   double eps = 1e-8;
 
   template <Scalar T, class B>
-  class State : public BasicState<T, B> {
-   public:
-    State(RmsProp const& spec, Trainable<T, B> const& trainable)
-        : BasicState<T, B>(trainable, {"square_avg", "momentum_buffer"}), spec_(spec) {}
+  class State;
+};
 
-    void step(double learning_rate) {
-      this->begin_step(learning_rate);
-      Update const update{static_cast<T>(spec_.rho), static_cast<T>(spec_.momentum), static_cast<T>(spec_.eps),
-                          static_cast<T>(learning_rate)};
-      this->for_each([&](auto const& param, std::size_t i) {
-        this->backend().map(param.value.size(), update, static_cast<T const*>(param.grad.data), this->slot(0, i),
-                            this->slot(1, i), param.value.data);
-      });
+template <Scalar T, class B>
+class RmsProp::State : public BasicState<T, B> {
+ public:
+  State(RmsProp const& spec, Trainable<T, B> const& trainable)
+      : BasicState<T, B>(trainable, {"square_avg", "momentum_buffer"}), spec_(spec) {}
+
+  void step(double learning_rate) {
+    this->begin_step(learning_rate);
+    Update const update{static_cast<T>(spec_.rho), static_cast<T>(spec_.momentum), static_cast<T>(spec_.eps),
+                        static_cast<T>(learning_rate)};
+    this->for_each([&](auto const& param, std::size_t i) {
+      this->backend().map(param.value.size(), update, static_cast<T const*>(param.grad.data), this->slot(0, i),
+                          this->slot(1, i), param.value.data);
+    });
+  }
+
+ private:
+  struct Update {
+    T rho, momentum, eps, lr;
+    void operator()(T const& g, T& s, T& m, T& value) const {
+      s = rho * s + (1 - rho) * g * g;
+      m = momentum * m + g / (std::sqrt(s) + eps);
+      value -= lr * m;
     }
-
-   private:
-    struct Update {
-      T rho, momentum, eps, lr;
-      void operator()(T const& g, T& s, T& m, T& value) const {
-        s = rho * s + (1 - rho) * g * g;
-        m = momentum * m + g / (std::sqrt(s) + eps);
-        value -= lr * m;
-      }
-    };
-    RmsProp spec_;
   };
+  RmsProp spec_;
 };
 
 int main(int argc, char** argv) {
