@@ -14,15 +14,15 @@ while [ $i -lt 60 ]; do
   printf '{"prompt":[{"role":"user","content":"Order %d of a thing, please."}],"completion":[{"role":"assistant","content":"{\\"order\\":%d}"}]}\n' $((i * 37)) $((i * 37))
 done >"$work/train.jsonl"
 
-# train OUTPUT [--resume]
+# train OUTPUT [--resume]: becomes the program, so call it in a shell of its own; there a kill hits the program itself.
 train() {
   output=$1; shift
-  "$graft" sft --model "$work/model/model.gguf" --data "$work/train.jsonl" --eval-data "$work/train.jsonl" --method "$method" \
+  exec "$graft" sft --model "$work/model/model.gguf" --data "$work/train.jsonl" --eval-data "$work/train.jsonl" --method "$method" \
     --rank 4 --dropout 0.1 --learning-rate 1e-3 --schedule cosine --warmup-steps 2 --batch-size 4 --gradient-accumulation 2 \
     --epochs 2 --eval-steps 7 --save-steps 2 --seed 5 --output "$output" "$@"
 }
 
-train "$work/whole" 2>/dev/null
+(train "$work/whole" 2>/dev/null)
 kills=0
 resume=
 while :; do
