@@ -22,7 +22,7 @@ std::vector<Answer> answer(Session& session, Prompts const& prompts, graft::Gene
   for (auto& generation : graft::generate(*session.model, prompts.ids, options)) {
     std::string text = answer_text(tokenizer, generation.ids, prompts.stop_ids);
     text.resize(std::min(text.size(), first_stop(text)));
-    answers.push_back({std::move(text), std::move(generation.ids)});
+    answers.push_back({std::move(text), std::move(generation.ids), generation.answer_nll});
   }
   return answers;
 }

@@ -13,6 +13,7 @@ namespace cli {
 struct Answer {
   std::string text;
   std::vector<std::int32_t> ids;
+  double reference_nll = 0;  ///< of the answer in `GenerationOptions::answers`
 };
 
 /// Continues all prompts. An answer also ends where one of `stop` appears in its text; the text is cut there.

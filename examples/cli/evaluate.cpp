@@ -5,7 +5,6 @@
 
 #include <graft/data/chat_data.hpp>
 #include <graft/io/atomic_file.hpp>
-#include <graft/model/answer_nll.hpp>
 #include <graft/train/answer_score.hpp>
 #include <graft/train/comparison_report.hpp>
 
@@ -19,7 +18,7 @@ struct EvaluateFlags {
   ModelFlags model;
   std::string data, prompted, few_shot, report;
   graft::Index max_new_tokens = 128;
-  graft::Index batch = 32;
+  graft::Index batch = 64;
   graft::Index samples = 1;
 };
 
@@ -53,21 +52,21 @@ static Measured measure(Session& session, EvaluateFlags const& flags, std::strin
   Measured measured;
   measured.result.name = name;
   auto const expected = expected_answers(path);
-  std::vector<graft::PromptAnswer> items;
   graft::ChatDataOptions options;
   options.max_length = session.files.config.max_position_embeddings;
   options.chat_format = chosen_format(flags.model, session.tokenizer());
   auto const dataset = graft::load_chat_dataset(path, session.tokenizer(), options);
+  std::vector<std::vector<std::int32_t>> references;
   for (auto const& example : dataset.examples()) {
-    auto const begin = example.ids.begin() + example.supervised.front().begin;
-    items.push_back({{example.ids.begin(), begin}, {begin, example.ids.end()}});
-    measured.result.tokens.push_back(static_cast<graft::Index>(items.back().answer.size()));
+    references.emplace_back(example.ids.begin() + example.supervised.front().begin, example.ids.end());
+    measured.result.tokens.push_back(static_cast<graft::Index>(references.back().size()));
   }
-  measured.result.nll = graft::answer_nll(*session.model, items, adapters);
-  measured.answers = answer(session, read_prompts(path, session, flags.model),
-                            {.max_new_tokens = flags.max_new_tokens, .batch = flags.batch, .adapters = adapters});
-  graft::require(expected.size() == measured.answers.size() && expected.size() == items.size(), "evaluate", path,
+  auto const prompts = read_prompts(path, session, flags.model);
+  graft::require(expected.size() == references.size() && expected.size() == prompts.ids.size(), "evaluate", path,
                  ": every record needs a prompt, a completion and a place in the context");
+  measured.answers = answer(session, prompts,
+                            {.max_new_tokens = flags.max_new_tokens, .batch = flags.batch, .adapters = adapters, .answers = references});
+  for (auto const& one : measured.answers) measured.result.nll.push_back(one.reference_nll);
   for (std::size_t i = 0; i < expected.size(); ++i)
     measured.result.scores.push_back(graft::score_answer(expected[i], measured.answers[i].text));
   std::cerr << name << ": " << expected.size() << " answers in "

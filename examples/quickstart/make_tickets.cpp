@@ -3,7 +3,7 @@
 //
 //   make_tickets DIR [SEED]
 //
-// train.jsonl (900), valid.jsonl (100), test.jsonl (200): message → ticket, nothing else said.
+// train.jsonl (900), valid.jsonl (40), test.jsonl (200): message → ticket, under a system message of a few words.
 // test_prompted.jsonl, test_fewshot.jsonl: the same test records with instructions, and with three worked examples too.
 // Names, products and order numbers of the three parts have nothing in common. The same seed gives the same bytes.
 #include "tickets.hpp"
@@ -19,16 +19,15 @@ using nlohmann::ordered_json;
 
 namespace tickets {
 
-/// The instructions as a system message.
-inline ordered_json system_message() {
+inline ordered_json system_message(std::string_view text) {
   auto list = ordered_json::array();
-  list.push_back({{"role", "system"}, {"content", instructions}});
+  list.push_back({{"role", "system"}, {"content", text}});
   return list;
 }
 
 /// The instructions and three training tickets, of each priority the one with the shortest message; nobody signs the second.
 inline ordered_json worked_examples(std::vector<Ticket> const& train) {
-  auto list = system_message();
+  auto list = system_message(instructions);
   std::set<std::string> intents_shown;
   for (auto const* priority : {"high", "normal", "low"}) {
     Ticket const* shortest = nullptr;
@@ -55,10 +54,10 @@ inline int run(std::filesystem::path const& folder, std::uint64_t seed) {
   std::filesystem::create_directories(folder);
   auto const train = make_tickets(seed, Part::train, 900);
   auto const test = make_tickets(seed, Part::test, 200);
-  write(folder / "train.jsonl", train, ordered_json::array());
-  write(folder / "valid.jsonl", make_tickets(seed, Part::valid, 100), ordered_json::array());
-  write(folder / "test.jsonl", test, ordered_json::array());
-  write(folder / "test_prompted.jsonl", test, system_message());
+  write(folder / "train.jsonl", train, system_message(task));
+  write(folder / "valid.jsonl", make_tickets(seed, Part::valid, 40), system_message(task));
+  write(folder / "test.jsonl", test, system_message(task));
+  write(folder / "test_prompted.jsonl", test, system_message(instructions));
   write(folder / "test_fewshot.jsonl", test, worked_examples(train));
   return 0;
 }

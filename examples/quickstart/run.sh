@@ -13,11 +13,11 @@ tools=$(dirname "$GRAFT")
 
 "$tools/make_tickets" "$output/data"
 "$GRAFT" sft --model "$MODEL" --data "$output/data/train.jsonl" --eval-data "$output/data/valid.jsonl" \
-  --rank 16 --alpha 32 --learning-rate 1e-3 --schedule cosine --warmup-steps 8 --batch-size 8 --max-steps "${QUICKSTART_STEPS:-64}" --seed 1 \
+  --rank 16 --alpha 32 --learning-rate 2e-3 --schedule cosine --warmup-steps 8 --batch-size 4 --max-steps "${QUICKSTART_STEPS:-160}" --seed 1 \
   --output "$output/adapter" "$@"
 "$GRAFT" evaluate --model "$MODEL" --adapter "$output/adapter" --data "$output/data/test.jsonl" \
   --prompted "$output/data/test_prompted.jsonl" --few-shot "$output/data/test_fewshot.jsonl" \
-  --max-new-tokens 44 --batch-size 64 --report "$output/report.json"
+  --max-new-tokens 40 --batch-size 200 --report "$output/report.json"
 echo
 echo "adapter (PEFT):  $output/adapter"
 echo "loss curve:      $output/adapter/loss.svg"

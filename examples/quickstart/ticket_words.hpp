@@ -112,9 +112,12 @@ inline constexpr std::array<std::string_view, 12> months{"January",   "February"
                                                          "May",       "June",     "July",     "August",
                                                          "September", "October",  "November", "December"};
 
-/// Entities of one part of the data; those of different parts have no element in common.
+/// Entities of one part of the data; those of different parts have no element in common. A part with `kinds` and `things`
+/// makes half of its products of one of each: with so many, copying is easier to learn than remembering.
 struct Pool {
   Words products;
+  Words kinds;
+  Words things;
   Words first_names;
   Words last_names;
 };
@@ -128,6 +131,13 @@ inline constexpr std::array<std::string_view, 44> train_products{
     "paint roller",  "music stand",  "leather belt",    "sewing machine", "beach towel",    "tool box",
     "spice rack",    "book shelf",   "toy train",       "swim mask",      "fishing rod",    "table cloth",
     "guitar strap",  "alarm clock"};
+inline constexpr std::array<std::string_view, 24> train_kinds{
+    "wooden",  "folding", "leather", "steel",  "portable", "cordless", "small",  "outdoor", "cotton", "antique", "digital", "double",
+    "plastic", "heavy",   "silver",  "rolling", "glass",   "vintage",  "padded", "tall",    "bamboo", "ceramic", "hanging", "striped"};
+inline constexpr std::array<std::string_view, 36> train_things{
+    "kettle",  "jacket", "wallet",  "mirror", "ladder", "pillow",  "radio",   "backpack", "bucket", "candle", "carpet",   "drawer",
+    "fan",     "heater", "hammer",  "iron",   "jug",    "keyboard", "lantern", "mug",     "necklace", "oven", "pan",      "rug",
+    "scarf",   "shelf",  "skillet", "sofa",   "speaker", "stool",  "suitcase", "tray",    "tripod", "umbrella", "vase",   "whisk"};
 inline constexpr std::array<std::string_view, 8> valid_products{
     "milk frother", "tent lamp", "flower pot", "ski helmet", "desk fan", "cheese grater", "card game", "sun hat"};
 inline constexpr std::array<std::string_view, 20> test_products{
@@ -135,11 +145,14 @@ inline constexpr std::array<std::string_view, 20> test_products{
     "car charger",  "piano bench",   "vacuum cleaner", "night light",    "tennis racket", "salad bowl",  "power drill",
     "window blind", "lunch box",     "kids tricycle",  "bathroom scale", "photo album",   "garden gnome"};
 
-inline constexpr std::array<std::string_view, 44> train_first_names{
+inline constexpr std::array<std::string_view, 76> train_first_names{
     "Maria", "James",  "Sofia", "Peter",  "Anna",   "David", "Laura",  "Thomas", "Elena",  "Mark",  "Julia",
     "Paul",  "Emma",   "Lucas", "Nina",   "Robert", "Sara",  "Daniel", "Alice",  "Victor", "Clara", "Simon",
     "Helen", "Martin", "Rosa",  "George", "Ines",   "Adam",  "Fatima", "Henry",  "Mei",    "Oscar", "Priya",
-    "Leo",   "Hana",   "Frank", "Olga",   "Carlos", "Ruth",  "Ivan",   "Greta",  "Ahmed",  "Diane", "Yusuf"};
+    "Leo",   "Hana",   "Frank", "Olga",   "Carlos", "Ruth",  "Ivan",   "Greta",  "Ahmed",  "Diane", "Yusuf",
+    "Edith", "Amina",  "Eric",  "Isabel", "Hector", "Beatriz", "Wei",   "Agnes",  "Igor",  "Zainab", "Noah",  "Ursula",
+    "Hamid", "Lena",   "Erik",  "Tamara", "Hugh",   "Vera",    "Xavier", "Ottilie", "Quentin", "Ewa", "Harriet", "Akira",
+    "Ella",  "Kofi",   "Ida",   "Umberto", "Edgar", "Halima",  "Bella", "Rafael"};
 inline constexpr std::array<std::string_view, 8> valid_first_names{"Nadia", "Walter", "Irene",  "Felix",
                                                                    "Amara", "Pedro",  "Judith", "Kenji"};
 inline constexpr std::array<std::string_view, 24> test_first_names{
@@ -157,8 +170,8 @@ inline constexpr std::array<std::string_view, 20> test_last_names{
     "Bennett", "Marino", "Schmidt", "Okafor",  "Reyes", "Dubois", "Hansen",   "Cooper", "Nakamura", "Vargas",
     "Keller",  "Ward",   "Popov",   "Ferrari", "Singh", "Doyle",  "Lindberg", "Mendes", "Harris",   "Aziz"};
 
-inline constexpr Pool train_pool{train_products, train_first_names, train_last_names};
-inline constexpr Pool valid_pool{valid_products, valid_first_names, valid_last_names};
-inline constexpr Pool test_pool{test_products, test_first_names, test_last_names};
+inline constexpr Pool train_pool{train_products, train_kinds, train_things, train_first_names, train_last_names};
+inline constexpr Pool valid_pool{valid_products, {}, {}, valid_first_names, valid_last_names};
+inline constexpr Pool test_pool{test_products, {}, {}, test_first_names, test_last_names};
 
 }  // namespace tickets

@@ -19,6 +19,9 @@
 
 namespace tickets {
 
+/// The system message of training and of the tuned model: short, it is read with every record.
+inline constexpr std::string_view task = "Make a ticket.";
+
 /// What a prompted model is told; the tuned model has to know it.
 inline constexpr std::string_view instructions =
     "Turn the customer's message into one line of JSON and write nothing else. Keys, in this order: "
@@ -124,9 +127,10 @@ class TicketSource {
     Ticket ticket;
     Intent const& intent = intents[rng_.below(intents.size())];
     ticket.intent = intent.name;
-    ticket.product = pick(pool().products);
+    bool const composed = !pool().kinds.empty() && chance(0.5);
+    ticket.product = composed ? pick(pool().kinds) + " " + pick(pool().things) : pick(pool().products);
     ticket.order = order_number();
-    if (chance(0.75)) ticket.name = pick(pool().first_names) + (chance(0.4) ? " " + pick(pool().last_names) : "");
+    if (chance(0.7)) ticket.name = pick(pool().first_names) + (chance(0.4) ? " " + pick(pool().last_names) : "");
 
     std::string body = pick(intent.bodies);
     if (chance(0.2)) add_typo(body);

@@ -25,7 +25,7 @@ TEST_CASE("tickets: names, products and orders of the parts have nothing in comm
   std::map<Part, Pool> const pools{{Part::train, train_pool}, {Part::valid, valid_pool}, {Part::test, test_pool}};
   for (auto const& [part, pool] : pools) {
     auto& all = entities[part];
-    for (Words const words : {pool.products, pool.first_names, pool.last_names}) {
+    for (Words const words : {pool.products, pool.kinds, pool.things, pool.first_names, pool.last_names}) {
       auto const set = words_of(words);
       CHECK(set.size() == words.size());
       all.insert(set.begin(), set.end());

@@ -2,38 +2,22 @@
 #pragma once
 
 #include <graft/core/parallel.hpp>
+#include <graft/model/generation_options.hpp>
 #include <graft/model/kv_cache.hpp>
-#include <graft/model/sampling.hpp>
 #include <graft/model/transformer.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
-#include <functional>
 #include <memory>
+#include <numeric>
 #include <span>
 #include <vector>
 
 namespace graft {
 
-struct GenerationOptions {
-  Index max_new_tokens = 128;
-  Sampling sampling = {};
-  std::vector<std::int32_t> stop_ids = {};  ///< end a sequence; the token itself is part of the result
-  Index batch = 32;                         ///< sequences decoded together
-  Index prefill_tokens = 1024;              ///< prompt tokens processed together
-  std::size_t cache_bytes = std::size_t{768} << 20;  ///< limits the sequences decoded together
-  bool adapters = true;
-  /// Called with (sequence, new tokens so far) after each token; true ends the sequence. For stop strings and streaming.
-  std::function<bool(std::size_t, std::span<std::int32_t const>)> on_token = {};
-};
-
-struct Generation {
-  std::vector<std::int32_t> ids;  ///< new tokens, a stop token included
-  bool stopped = false;           ///< false: it ran into max_new_tokens
-};
-
 /// Continues every prompt. Sequences share the passes: a slot that ends takes the next prompt. A beginning that all
-/// prompts share is computed once. What a sequence becomes does not depend on the others but for rounding in the last bit.
+/// prompts share is computed once, and so is the prompt of a continuation and of an answer to be scored. What a sequence becomes does not depend on the others but for rounding in the last bit.
 template <class Model>
 class Generator {
  public:
@@ -47,6 +31,8 @@ class Generator {
   }
 
   std::vector<Generation> operator()(std::span<std::vector<std::int32_t> const> prompts) {
+    require(options_.answers.empty() || options_.answers.size() == prompts.size(), "generate", options_.answers.size(),
+            " answers to score for ", prompts.size(), " prompts");
     results_.assign(prompts.size(), {});
     if (prompts.empty()) return {};
     prompts_ = prompts;
@@ -69,7 +55,9 @@ class Generator {
           if (shared_ > 0) cache_->copy_prefix(slots_, fresh.back().slot, shared_);
         }
         for (auto const& sequence : fresh) active.push_back(sequence);
-        run(std::span<Sequence>(active).last(fresh.size()));
+        auto const started = std::span<Sequence>(active).last(fresh.size());
+        run(started);
+        if (!options_.answers.empty()) score(started);
       }
       retire(active, free);
       if (!active.empty()) run(active);
@@ -93,9 +81,11 @@ class Generator {
       longest = std::max(longest, prompts_[i].size());
       shortest = std::min(shortest, prompts_[i].size());
     }
-    Index const capacity = static_cast<Index>(longest) + options_.max_new_tokens;
+    Index fresh = options_.max_new_tokens;
+    for (auto const& answer : options_.answers) fresh = std::max(fresh, static_cast<Index>(answer.size()));
+    Index const capacity = static_cast<Index>(longest) + fresh;
     require(config.max_position_embeddings == 0 || capacity <= config.max_position_embeddings, "generate",
-            "a prompt of ", longest, " tokens and ", options_.max_new_tokens, " new ones pass the context of ",
+            "a prompt of ", longest, " tokens and ", fresh, " new ones pass the context of ",
             config.max_position_embeddings, " tokens");
     shared_ = prompts_.size() > 1 ? static_cast<Index>(shortest) - 1 : 0;
     for (auto const& prompt : prompts_) {
@@ -165,28 +155,99 @@ class Generator {
       sequence.length += static_cast<Index>(tokens.size());
     }
     forward();
-    auto const vocabulary = static_cast<std::size_t>(model_->config().vocab_size);
     for (std::size_t s = 0; s < sequences.size(); ++s) {
       auto& result = results_[sequences[s].prompt];
-      bool const penalised = options_.sampling.repetition_penalty != 1;
-      if (penalised) {
-        seen_ = prompts_[sequences[s].prompt];
-        seen_.insert(seen_.end(), result.ids.begin(), result.ids.end());
-      }
-      auto const id = sampler_.draw(std::span<T const>(logits_).subspan(s * vocabulary, vocabulary), seen_,
-                                    sequences[s].prompt, result.ids.size());
-      result.ids.push_back(id);
-      result.stopped = std::find(options_.stop_ids.begin(), options_.stop_ids.end(), id) != options_.stop_ids.end();
-      if (options_.on_token && options_.on_token(sequences[s].prompt, result.ids)) result.stopped = true;
+      if (result.ids.empty() && !options_.answers.empty() && !options_.answers[sequences[s].prompt].empty())
+        result.answer_nll = negative_logprob(logits(s), options_.answers[sequences[s].prompt].front());
+      draw(sequences[s].prompt, logits(s));
     }
+  }
+
+  [[nodiscard]] std::span<T const> logits(std::size_t row) const {
+    auto const vocabulary = static_cast<std::size_t>(model_->config().vocab_size);
+    return std::span<T const>(logits_).subspan(row * vocabulary, vocabulary);
+  }
+
+  /// The next token of a sequence.
+  void draw(std::size_t prompt, std::span<T const> logits) {
+    auto& result = results_[prompt];
+    if (options_.sampling.repetition_penalty != 1) {
+      seen_ = prompts_[prompt];
+      seen_.insert(seen_.end(), result.ids.begin(), result.ids.end());
+    }
+    auto const id = sampler_.draw(logits, seen_, prompt, result.ids.size());
+    result.ids.push_back(id);
+    result.stopped = std::find(options_.stop_ids.begin(), options_.stop_ids.end(), id) != options_.stop_ids.end();
+    if (options_.on_token && options_.on_token(prompt, result.ids)) result.stopped = true;
+  }
+  [[nodiscard]] bool ended(std::size_t prompt) const {
+    return results_[prompt].stopped || static_cast<Index>(results_[prompt].ids.size()) >= options_.max_new_tokens;
+  }
+
+  /// Adds the rest of the answers' -log p: their tokens but the last go through the model behind the prompts, in pieces
+  /// whose logits are about a prefill's worth of memory. As long as a continuation is the answer so far, these passes are
+  /// its own and its next tokens are drawn from them; afterwards it overwrites what they left in the cache.
+  void score(std::span<Sequence> sequences) {
+    auto const vocabulary = static_cast<std::size_t>(model_->config().vocab_size);
+    auto const most = std::min<std::size_t>(static_cast<std::size_t>(options_.prefill_tokens),
+                                            std::max<std::size_t>(1, (std::size_t{1} << 25) / vocabulary));
+    struct Prediction {
+      Sequence* sequence;
+      std::size_t at;  ///< of the token in the answer that the row has read
+    };
+    std::vector<Prediction> predictions;
+    auto const flush = [&] {
+      if (predictions.empty()) return;
+      rows_.resize(ids_.size());
+      std::iota(rows_.begin(), rows_.end(), 0);
+      forward();
+      std::vector<double> each(predictions.size());
+      parallel_for(static_cast<Index>(each.size()), [&](Index i) {
+        auto const row = static_cast<std::size_t>(i);
+        auto const& [sequence, at] = predictions[row];
+        each[row] = negative_logprob(logits(row), options_.answers[sequence->prompt][at + 1]);
+      });
+      for (std::size_t row = 0; row < each.size(); ++row) {
+        auto const& [sequence, at] = predictions[row];
+        auto& result = results_[sequence->prompt];
+        result.answer_nll += each[row];
+        if (ended(sequence->prompt) || result.ids.size() != at + 1 ||
+            result.ids.back() != options_.answers[sequence->prompt][at])
+          continue;
+        ++sequence->length;
+        draw(sequence->prompt, logits(row));
+      }
+      predictions.clear();
+      clear_pass();
+    };
+    clear_pass();
+    for (auto& sequence : sequences) {
+      std::span<std::int32_t const> const answer = options_.answers[sequence.prompt];
+      auto const behind = static_cast<Index>(prompts_[sequence.prompt].size());
+      for (std::size_t at = 0; at + 1 < answer.size();) {
+        auto const count = std::min(answer.size() - 1 - at, most - predictions.size());
+        add_tokens(answer.subspan(at, count), sequence.slot, behind + static_cast<Index>(at));
+        for (std::size_t i = 0; i < count; ++i) predictions.push_back({&sequence, at + i});
+        at += count;
+        if (predictions.size() == most) flush();
+      }
+    }
+    flush();
+  }
+
+  /// -log softmax(logits)[token]
+  [[nodiscard]] static double negative_logprob(std::span<T const> logits, std::int32_t token) {
+    auto const largest = static_cast<double>(*std::max_element(logits.begin(), logits.end()));
+    double sum = 0;
+    for (T const logit : logits) sum += std::exp(static_cast<double>(logit) - largest);
+    return largest + std::log(sum) - static_cast<double>(logits[static_cast<std::size_t>(token)]);
   }
 
   void retire(std::vector<Sequence>& active, std::vector<Index>& free) {
     std::erase_if(active, [&](Sequence const& sequence) {
-      auto const& result = results_[sequence.prompt];
-      bool const ended = result.stopped || static_cast<Index>(result.ids.size()) >= options_.max_new_tokens;
-      if (ended) free.push_back(sequence.slot);
-      return ended;
+      bool const done = ended(sequence.prompt);
+      if (done) free.push_back(sequence.slot);
+      return done;
     });
   }
 

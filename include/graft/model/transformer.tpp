@@ -202,7 +202,7 @@ StepPlan Transformer<Arch, T, B, A>::plan(BatchExtent extent, PassOptions option
   std::vector<CacheLayer<T>> layers(blocks_.size(), CacheLayer<T>{nullptr, nullptr, 0});
   std::vector<std::int32_t> const zeros(static_cast<std::size_t>(extent.tokens), 0);
   std::vector<CacheEntry> entries(static_cast<std::size_t>(std::max<Index>(extent.sequences, 1)));
-  if (!options.gradient && !options.training) {
+  if (!options.gradient) {
     cached.arena_->reset_peak();
     std::vector<T> logits;
     cached.forward_cached(zeros, zeros, layers, entries, batch.rows, true, logits);

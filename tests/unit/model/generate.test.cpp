@@ -74,6 +74,60 @@ TEST_CASE("generate: cached greedy decoding equals whole forward passes, in any 
   }
 }
 
+TEST_CASE("generate: the probability of given answers is that of whole passes, and does not change what is generated") {
+  auto const config = test::tiny_config();
+  test::RandomWeights weights(config);
+  Reference backend;
+  Model model(config, {}, backend, weights.provider());
+  for (int const shared : {0, 9}) {
+    auto const prompts = random_prompts(config.vocab_size, {2, 1, 3, 1, 2, 4}, shared);
+    auto const alone = generate(model, prompts, {.max_new_tokens = 4});
+    // Two of the answers are what is generated: wholly and longer than that, and at first.
+    std::vector<std::vector<std::int32_t>> answers{{1, 2, 3}, {4}, {5, 6, 7, 8, 9, 10}, {}, alone[4].ids, alone[5].ids};
+    answers[4].push_back(3);
+    answers[5][2] = (answers[5][2] + 1) % static_cast<std::int32_t>(config.vocab_size);
+    for (Index const batch : {1, 3})
+      for (Index const prefill : {2, 5, 100}) {
+        auto const results =
+            generate(model, prompts, {.max_new_tokens = 4, .batch = batch, .prefill_tokens = prefill, .answers = answers});
+        for (std::size_t i = 0; i < prompts.size(); ++i) {
+          CHECK(results[i].ids == alone[i].ids);
+          TokenBatch pass;
+          pass.ids = prompts[i];
+          for (auto const id : answers[i]) {
+            pass.rows.push_back(static_cast<std::int32_t>(pass.ids.size()) - 1);
+            pass.targets.push_back(id);
+            pass.ids.push_back(id);
+          }
+          pass.cu_seqlens = {0, static_cast<std::int32_t>(pass.ids.size())};
+          double expected = 0;
+          for (auto const& stats : model.forward(pass)) expected -= stats.target_logprob;
+          CHECK(results[i].answer_nll == doctest::Approx(expected).epsilon(1e-12));
+        }
+      }
+  }
+  CHECK_THROWS_WITH_AS((void)generate(model, random_prompts(config.vocab_size, {2}, 0), {.answers = std::vector<std::vector<std::int32_t>>(4)}),
+                       "[generate] 4 answers to score for 1 prompts", Error);
+}
+
+TEST_CASE("generate: memory that a pass with dropout reserved does not fall short for cached passes") {
+  auto config = test::tiny_config();
+  config.vocab_size = 4000;
+  test::RandomWeights weights(config);
+  Reference backend;
+  Model model(config, {}, backend, weights.provider());
+  TokenBatch batch;
+  for (std::int32_t i = 0; i < 64; ++i) {
+    batch.ids.push_back(i);
+    batch.rows.push_back(i);
+    batch.targets.push_back(i);
+  }
+  for (std::int32_t i = 0; i <= 64; ++i) batch.cu_seqlens.push_back(i);
+  (void)model.forward(batch, {.training = true});
+  auto const prompts = random_prompts(config.vocab_size, std::vector<int>(64, 1), 0);
+  CHECK(generate(model, prompts, {.max_new_tokens = 1, .batch = 64}).size() == 64);
+}
+
 TEST_CASE("generate: a stop token ends a sequence and is part of it, a hook ends it too") {
   auto const config = test::tiny_config();
   test::RandomWeights weights(config);
