@@ -13,7 +13,7 @@ tools=$(dirname "$GRAFT")
 
 "$tools/make_tickets" "$output/data"
 "$GRAFT" sft --model "$MODEL" --data "$output/data/train.jsonl" --eval-data "$output/data/valid.jsonl" \
-  --rank 16 --alpha 32 --learning-rate 2e-3 --schedule cosine --warmup-steps 8 --batch-size 4 --max-steps "${QUICKSTART_STEPS:-160}" --seed 1 \
+  --rank 16 --alpha 32 --learning-rate 2e-3 --schedule cosine --warmup-steps 8 --batch-size 4 --max-steps "${QUICKSTART_STEPS:-150}" --seed 1 \
   --output "$output/adapter" "$@"
 "$GRAFT" evaluate --model "$MODEL" --adapter "$output/adapter" --data "$output/data/test.jsonl" \
   --prompted "$output/data/test_prompted.jsonl" --few-shot "$output/data/test_fewshot.jsonl" \
