@@ -17,6 +17,7 @@
 #include <graft/train/train.hpp>
 
 #include <cmath>
+#include <charconv>
 #include <iostream>
 #include <limits>
 #include <memory>
@@ -25,6 +26,24 @@ namespace cli {
 
 namespace fs = std::filesystem;
 using graft::Index;
+
+/// "key=value" of --rank-pattern and --alpha-pattern. A key may hold "=" itself.
+template <class T>
+static std::vector<std::pair<std::string, T>> pattern_of(std::vector<std::string> const& entries, char const* flag) {
+  std::vector<std::pair<std::string, T>> pattern;
+  for (auto const& entry : entries) {
+    auto const at = entry.rfind('=');
+    T value{};
+    char const* const end = entry.data() + entry.size();
+    bool const valid = at != std::string::npos && at > 0 && [&] {
+      auto const result = std::from_chars(entry.data() + at + 1, end, value);
+      return result.ec == std::errc{} && result.ptr == end;
+    }();
+    graft::require(valid, flag, "\"", entry, "\" must be module=number");
+    pattern.emplace_back(entry.substr(0, at), value);
+  }
+  return pattern;
+}
 
 /// The adapter that the flags, or the directory to start from, describe.
 static graft::Selected adapter_of(SftFlags const& flags) {
@@ -45,7 +64,11 @@ static graft::Selected adapter_of(SftFlags const& flags) {
                               : flags.bias == "lora_only" ? graft::TrainBias::lora_only
                                                           : graft::TrainBias::none,
                       .modules_to_save = flags.modules_to_save,
-                      .seed = flags.seed}};
+                      .seed = flags.seed,
+                      .exclude_modules = graft::TargetModules(flags.exclude_modules),
+                      .layers_to_transform = flags.layers_to_transform,
+                      .rank_pattern = pattern_of<Index>(flags.rank_pattern, "--rank-pattern"),
+                      .alpha_pattern = pattern_of<double>(flags.alpha_pattern, "--alpha-pattern")}};
 }
 
 static graft::ChatDataOptions data_options(SftFlags const& flags, graft::Tokenizer const& tokenizer) {

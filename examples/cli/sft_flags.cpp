@@ -28,6 +28,12 @@ void add_sft_flags(CLI::App& app, SftFlags& flags) {
   method->add_option("--target-modules", flags.target_modules, "all-linear, or names such as q_proj,v_proj")
       ->delimiter(',')->capture_default_str();
   method->add_option("--modules-to-save", flags.modules_to_save, "modules to train whole")->delimiter(',');
+  method->add_option("--exclude-modules", flags.exclude_modules, "modules that get no adapter, whatever --target-modules says")->delimiter(',');
+  method->add_option("--layers-to-transform", flags.layers_to_transform, "layers that get adapters, such as 20,21,22; default: all")
+      ->check(CLI::NonNegativeNumber)->delimiter(',');
+  method->add_option("--rank-pattern", flags.rank_pattern, "other ranks by module name (an expression), such as down_proj=4,0.mlp.up_proj=2")
+      ->delimiter(',');
+  method->add_option("--alpha-pattern", flags.alpha_pattern, "the same for alpha")->delimiter(',');
 
   auto* optimizer = group("optimization");
   optimizer->add_option("--optimizer", flags.optimizer, "who steps")->check(CLI::IsMember({"adamw", "sgd", "lion"}))->capture_default_str();
@@ -86,6 +92,12 @@ std::map<std::string, std::string> options_of(SftFlags const& flags) {
   set("bias", flags.bias);
   set("target-modules", join(flags.target_modules));
   set("modules-to-save", join(flags.modules_to_save));
+  set("exclude-modules", join(flags.exclude_modules));
+  std::vector<std::string> layers;
+  for (auto const layer : flags.layers_to_transform) layers.push_back(std::to_string(layer));
+  set("layers-to-transform", join(layers));
+  set("rank-pattern", join(flags.rank_pattern));
+  set("alpha-pattern", join(flags.alpha_pattern));
   set("optimizer", flags.optimizer);
   set("learning-rate", flags.learning_rate);
   set("schedule", flags.schedule);

@@ -24,7 +24,9 @@ struct SftFlags {
   bool rslora = false;
   std::string bias = "none";
   std::vector<std::string> target_modules{"all-linear"};
-  std::vector<std::string> modules_to_save;
+  std::vector<std::string> modules_to_save, exclude_modules;
+  std::vector<graft::Index> layers_to_transform;
+  std::vector<std::string> rank_pattern, alpha_pattern;  ///< key=value each
 
   std::string optimizer = "adamw";
   double learning_rate = 2e-4;

@@ -38,7 +38,9 @@ concept AdapterLayer = requires(L& layer, L const& constant, Workspace<B>& works
 ///   targets(module)   whether it sits on the linear module of that name; the head, lm_head, is asked for too
 ///   Layer<T, B>       its bound state, built from (spec, LinearShape, backend)
 /// and, where it also trains weights of the base itself,
-///   trains(parameter) whether the base parameter of that name, for example model.norm.weight, is trained.
+///   trains(parameter) whether the base parameter of that name, for example model.norm.weight, is trained
+/// and, where it has more to say once the model is built,
+///   check(adapted)    refuses settings that fit none of the adapted modules, by an exception.
 template <class A, class T, class B>
 concept Adapter = std::is_aggregate_v<A> && requires(A const& spec, std::string_view module) {
   typename A::template Layer<T, B>;

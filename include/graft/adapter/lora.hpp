@@ -2,6 +2,7 @@
 #pragma once
 
 #include <graft/adapter/concept.hpp>
+#include <graft/adapter/module_pattern.hpp>
 #include <graft/adapter/target_modules.hpp>
 #include <graft/backend/buffer.hpp>
 #include <graft/backend/concept.hpp>
@@ -13,6 +14,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace graft {
@@ -33,23 +35,71 @@ struct Lora {
   TrainBias bias = TrainBias::none;
   std::vector<std::string> modules_to_save = {};  ///< modules trained whole, by name or suffix, e.g. "lm_head"
   std::uint64_t seed = 0;                         ///< of the initial A
+  TargetModules exclude_modules = TargetModules();  ///< have no adapter, whatever target_modules says
+  std::vector<Index> layers_to_transform = {};      ///< adapters in these layers only; empty: in all
+  std::vector<std::string> layers_pattern = {};     ///< what stands before a layer's number; empty: anything
+  /// Other ranks and alphas for some modules: regular expressions of the names or of their ends; the first that fits.
+  std::vector<std::pair<std::string, Index>> rank_pattern = {};
+  std::vector<std::pair<std::string, double>> alpha_pattern = {};
 
-  [[nodiscard]] bool targets(std::string_view module) const { return target_modules.matches(module); }
+  [[nodiscard]] bool targets(std::string_view module) const;
   [[nodiscard]] bool trains(std::string_view parameter) const;
   [[nodiscard]] double scaling() const {
     return rank_stabilized ? alpha / std::sqrt(static_cast<double>(rank)) : alpha / static_cast<double>(rank);
   }
+  /// What holds for one module: this, with its own rank and alpha.
+  [[nodiscard]] Lora for_module(std::string_view module) const;
+  /// Refuses a pattern or a layer that none of the adapted modules fits.
+  void check(std::vector<std::string> const& adapted) const;
   friend bool operator==(Lora const&, Lora const&) = default;
 
   template <Scalar T, class B>
   class Layer;
 };
 
+inline bool Lora::targets(std::string_view module) const {
+  if (!target_modules.matches(module) || exclude_modules.matches(module)) return false;
+  for (auto const& saved : modules_to_save)
+    if (lies_within(module, saved)) return false;
+  if (layers_to_transform.empty()) return true;
+  auto const layer = layer_of_module(module, layers_pattern);
+  return layer && std::find(layers_to_transform.begin(), layers_to_transform.end(), *layer) != layers_to_transform.end();
+}
+
+inline Lora Lora::for_module(std::string_view module) const {
+  Lora own = *this;
+  auto const choose = [&](auto const& pattern, auto& value, std::string_view tag) {
+    for (auto const& [key, other] : pattern)
+      if (matches_pattern_key(module, key, tag)) {
+        value = other;
+        return;
+      }
+  };
+  choose(rank_pattern, own.rank, "rank_pattern");
+  choose(alpha_pattern, own.alpha, "alpha_pattern");
+  return own;
+}
+
+inline void Lora::check(std::vector<std::string> const& adapted) const {
+  auto const check_keys = [&](auto const& pattern, std::string_view tag) {
+    for (auto const& entry : pattern)
+      require(std::any_of(adapted.begin(), adapted.end(),
+                          [&](auto const& module) { return matches_pattern_key(module, entry.first, tag); }),
+              tag, "\"", entry.first, "\" matches none of the adapted modules");
+  };
+  check_keys(rank_pattern, "rank_pattern");
+  check_keys(alpha_pattern, "alpha_pattern");
+  for (Index const layer : layers_to_transform)
+    require(std::any_of(adapted.begin(), adapted.end(),
+                        [&](auto const& module) { return layer_of_module(module, layers_pattern) == layer; }),
+            "layers_to_transform", "layer ", layer, " has none of the adapted modules");
+}
+
 inline bool Lora::trains(std::string_view parameter) const {
   auto const dot = parameter.rfind('.');
   std::string_view const module = parameter.substr(0, dot == std::string_view::npos ? 0 : dot);
   for (auto const& saved : modules_to_save)
-    if (matches_suffix(module, saved)) return true;
+    if (lies_within(module, saved)) return true;
   if (!parameter.ends_with(".bias")) return false;
   return bias == TrainBias::all || (bias == TrainBias::lora_only && targets(module));
 }
@@ -58,7 +108,8 @@ inline bool Lora::trains(std::string_view parameter) const {
 template <Scalar T, class B>
 class Lora::Layer {
  public:
-  Layer(Lora const& spec, LinearShape const& shape, B& backend) : shape_(shape), spec_(spec) {
+  Layer(Lora const& adapter, LinearShape const& shape, B& backend) : shape_(shape), spec_(adapter.for_module(shape.name)) {
+    Lora const& spec = spec_;
     Index const limit = std::min(shape.in, shape.out);
     require(spec.rank >= 1 && spec.rank <= limit, "lora", "rank must be in 1..min(in, out): got rank=", spec.rank,
             " for ", shape.name, " of shape (", shape.out, ", ", shape.in, ")");

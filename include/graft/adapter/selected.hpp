@@ -23,6 +23,9 @@ struct Selected {
   [[nodiscard]] bool trains(std::string_view parameter) const {
     return method == Method::full || (method == Method::lora && lora.trains(parameter));
   }
+  void check(std::vector<std::string> const& adapted) const {
+    if (method == Method::lora) lora.check(adapted);
+  }
   [[nodiscard]] TargetModules const* active_target_modules() const {
     return method == Method::lora ? &lora.target_modules : nullptr;
   }

@@ -25,9 +25,11 @@ inline void check_targets(TargetModules const& targets, std::vector<std::string>
     return text;
   };
   for (auto const& name : targets.names())
-    require(std::any_of(adapted.begin(), adapted.end(), [&](auto const& module) { return matches_suffix(module, name); }),
+    require(std::any_of(modules.begin(), modules.end(), [&](auto const& module) { return matches_suffix(module, name); }),
             "target_modules", "\"", name, "\" matches no linear module of this model; it has ", known());
-  require(!adapted.empty(), "target_modules", targets.text(), " matches no linear module of this model; it has ", known());
+  require(std::any_of(modules.begin(), modules.end(), [&](auto const& module) { return targets.matches(module); }),
+          "target_modules", targets.text(), " matches no linear module of this model; it has ", known());
+  require(!adapted.empty(), "target_modules", targets.text(), " matches modules of this model, but other settings leave all of them out");
 }
 
 }  // namespace graft

@@ -26,7 +26,7 @@ void write_peft_config(std::filesystem::path const& directory, Lora const& lora,
                        std::vector<std::string> const& target_modules);
 
 /// Reads adapter_config.json. Keys that are absent have PEFT's defaults. Errors: not a LoRA; a setting that changes the
-/// result and that graft does not compute (use_dora, rank_pattern, …) or a key that it does not know, unless it is empty.
+/// result and that graft does not compute (use_dora, lora_bias, …) or a key that it does not know, unless it is empty.
 [[nodiscard]] Lora read_peft_config(std::filesystem::path const& directory, PeftOrigin* origin = nullptr);
 
 }  // namespace graft

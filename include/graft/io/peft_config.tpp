@@ -10,6 +10,7 @@
 #include <cmath>
 #include <set>
 #include <string_view>
+#include <utility>
 
 namespace graft {
 
@@ -21,8 +22,9 @@ inline constexpr std::array<std::string_view, 17> peft_ignored_keys{
     "lora_dropout", "loftq_config", "eva_config", "corda_config", "lora_ga_config", "megatron_config", "megatron_core",
     "runtime_config", "ephemeral_gpu_offload", "qalora_group_size"};
 /// Keys that are read.
-inline constexpr std::array<std::string_view, 8> peft_read_keys{
-    "r", "lora_alpha", "use_rslora", "bias", "target_modules", "modules_to_save", "fan_in_fan_out", "init_lora_weights"};
+inline constexpr std::array<std::string_view, 13> peft_read_keys{
+    "r", "lora_alpha", "use_rslora", "bias", "target_modules", "modules_to_save", "fan_in_fan_out", "init_lora_weights",
+    "exclude_modules", "layers_to_transform", "layers_pattern", "rank_pattern", "alpha_pattern"};
 /// Initial values that leave the base as it is. Others (pissa, olora, corda, …) subtract the adapter from its weights.
 inline constexpr std::array<std::string_view, 3> peft_plain_inits{"gaussian", "orthogonal", "eva"};
 
@@ -39,6 +41,29 @@ inline constexpr std::array<std::string_view, 3> peft_plain_inits{"gaussian", "o
     strings.push_back(value.get<std::string>());
   }
   return strings;
+}
+
+/// target_modules or exclude_modules: a list of names, or a regular expression.
+[[nodiscard]] inline TargetModules peft_modules(JsonObject const& config, std::string_view key) {
+  if (!config.at(key).is_string()) return TargetModules(peft_strings(config, key));
+  return TargetModules::regex(config.string(key));
+}
+
+/// rank_pattern or alpha_pattern, in the order of the file: the first key that fits decides. `number` reads a value.
+template <class T, class F>
+[[nodiscard]] std::vector<std::pair<std::string, T>> peft_pattern(JsonObject const& config, nlohmann::ordered_json const& ordered,
+                                                                  std::string_view key, F&& number) {
+  std::vector<std::pair<std::string, T>> pattern;
+  auto const object = config.find_object(key);
+  if (!object) return pattern;
+  for (auto const& [module, value] : ordered.at(key).items()) pattern.emplace_back(module, number(*object, module));
+  return pattern;
+}
+
+[[nodiscard]] inline nlohmann::ordered_json ordered_json_file(std::filesystem::path const& path) {
+  MappedFile const file(path, "peft");
+  auto const* const text = reinterpret_cast<char const*>(file.bytes().data());
+  return nlohmann::ordered_json::parse(text, text + file.bytes().size());
 }
 
 }  // namespace detail
@@ -74,7 +99,8 @@ GRAFT_INLINE void write_peft_config(std::filesystem::path const& directory, Lora
   config["bias"] = bias_names[static_cast<std::size_t>(lora.bias)];
   config["fan_in_fan_out"] = origin.fan_in_fan_out;
   config["init_lora_weights"] = true;
-  if (lora.target_modules.pattern().empty())
+  // The list has what is adapted, so that neither excluded modules nor layers need to be named.
+  if (lora.target_modules.pattern().empty() || !lora.exclude_modules.empty())
     config["target_modules"] = target_modules;
   else
     config["target_modules"] = lora.target_modules.pattern();
@@ -85,7 +111,9 @@ GRAFT_INLINE void write_peft_config(std::filesystem::path const& directory, Lora
   config["layers_to_transform"] = nullptr;
   config["layers_pattern"] = nullptr;
   config["rank_pattern"] = nlohmann::ordered_json::object();
+  for (auto const& [key, rank] : lora.rank_pattern) config["rank_pattern"][key] = rank;
   config["alpha_pattern"] = nlohmann::ordered_json::object();
+  for (auto const& [key, alpha] : lora.alpha_pattern) config["alpha_pattern"][key] = alpha;
   write_atomically(directory / "adapter_config.json", [&](AtomicFile& file) { file.write(config.dump(2) + "\n"); });
 }
 
@@ -118,12 +146,26 @@ GRAFT_INLINE Lora read_peft_config(std::filesystem::path const& directory, PeftO
                       "bias must be none, all or lora_only: got \"", bias, "\"");
   lora.bias = bias == "none" ? TrainBias::none : bias == "all" ? TrainBias::all : TrainBias::lora_only;
   lora.modules_to_save = detail::peft_strings(config, "modules_to_save");
-  if (config.at("target_modules").is_string()) {
-    auto const pattern = config.string("target_modules");
-    lora.target_modules = pattern == "all-linear" ? TargetModules(all_linear) : TargetModules::regex(pattern);
-  } else {
-    lora.target_modules = TargetModules(detail::peft_strings(config, "target_modules"));
-  }
+  lora.target_modules = detail::peft_modules(config, "target_modules");
+  if (lora.target_modules.pattern() == "all-linear") lora.target_modules = all_linear;
+  if (config.has("exclude_modules")) lora.exclude_modules = detail::peft_modules(config, "exclude_modules");
+  auto const* const layers = config.find("layers_to_transform");
+  if (layers != nullptr && !layers->is_array())
+    lora.layers_to_transform = {config.integer("layers_to_transform")};
+  else
+    for (detail::Json const& layer : config.array("layers_to_transform"))
+      lora.layers_to_transform.push_back(config.to_integer(layer, "layers_to_transform"));
+  if (auto const* pattern = config.find("layers_pattern"); pattern != nullptr && pattern->is_string())
+    lora.layers_pattern = {pattern->get<std::string>()};
+  else
+    lora.layers_pattern = detail::peft_strings(config, "layers_pattern");
+  config.require_that(lora.layers_to_transform.empty() || lora.target_modules.pattern().empty(),
+                      "layers_to_transform needs target_modules as a list: an expression names the layers itself");
+  auto const ordered = detail::ordered_json_file(path);
+  lora.rank_pattern = detail::peft_pattern<Index>(config, ordered, "rank_pattern",
+                                                  [](auto const& object, auto const& key) { return object.integer(key); });
+  lora.alpha_pattern = detail::peft_pattern<double>(config, ordered, "alpha_pattern",
+                                                    [](auto const& object, auto const& key) { return object.number(key); });
   if (origin != nullptr) {
     origin->base_model = config.find_string("base_model_name_or_path").value_or("");
     origin->fan_in_fan_out = config.boolean("fan_in_fan_out", false);

@@ -211,6 +211,7 @@ class Transformer {
             "model", head, " shares its weight with ", Arch::embedding_name, ": name the latter to train it");
     if constexpr (!std::is_null_pointer_v<decltype(target_modules_of(adapter_))>)
       if (auto const* targets = target_modules_of(adapter_)) check_targets(*targets, adapted_, linear_modules());
+    if constexpr (requires { adapter_.check(adapted_); }) adapter_.check(adapted_);
   }
 
   void collect_trainable() {

@@ -169,10 +169,11 @@ TEST_CASE("lora: which parameters of the base are trained follows from bias and 
   CHECK_FALSE(spec.trains(q_weight));
 
   spec = {.modules_to_save = {"norm", "lm_head", "layers.1.mlp.up_proj"}};
-  for (char const* name : {"model.norm.weight", "lm_head.weight", "model.layers.1.mlp.up_proj.weight", "model.layers.1.mlp.up_proj.bias"})
+  for (char const* name : {"model.norm.weight", "lm_head.weight", "model.layers.1.mlp.up_proj.weight", "model.layers.1.mlp.up_proj.bias",
+                           "model.norm.extra.weight"})
     CHECK(spec.trains(name));
   for (char const* name : {"model.layers.0.input_layernorm.weight", "model.layers.11.mlp.up_proj.weight", "model.layers.0.mlp.up_proj.weight",
-                           "xlm_head.weight", "norm", "model.norm.extra.weight"})
+                           "xlm_head.weight", "norm"})
     CHECK_FALSE(spec.trains(name));
 }
 
@@ -186,4 +187,46 @@ TEST_CASE("lora: bad hyper-parameters are named") {
   CHECK(message({.rank = 2, .dropout = -0.1}) == "[lora] dropout must be in [0, 1): got -0.1");
   CHECK(message({.rank = 2, .dropout = std::numeric_limits<double>::quiet_NaN()}) == "[lora] dropout must be in [0, 1): got nan");
   CHECK(message({.rank = 2, .alpha = std::numeric_limits<double>::infinity()}) == "[lora] alpha must be finite: got inf");
+}
+
+TEST_CASE("lora: modules are left out by name, by layer and where they are trained whole") {
+  Lora lora{.target_modules = {"q_proj", "up_proj"}, .exclude_modules = {"1.self_attn.q_proj"}, .layers_to_transform = {1, 2}};
+  CHECK_FALSE(lora.targets("model.layers.0.self_attn.q_proj"));
+  CHECK_FALSE(lora.targets("model.layers.1.self_attn.q_proj"));
+  CHECK(lora.targets("model.layers.2.self_attn.q_proj"));
+  CHECK(lora.targets("model.layers.1.mlp.up_proj"));
+  CHECK_FALSE(lora.targets("model.layers.2.self_attn.k_proj"));
+  CHECK_FALSE(lora.targets("q_proj"));  // in no layer
+  lora.modules_to_save = {"mlp"};
+  CHECK_FALSE(lora.targets("model.layers.1.mlp.up_proj"));
+  CHECK(lora.trains("model.layers.1.mlp.up_proj.weight"));
+  CHECK_FALSE(lora.trains("model.layers.1.self_attn.q_proj.weight"));
+}
+
+TEST_CASE("lora: the first pattern that fits gives a module its rank and alpha, and the layer has them") {
+  Lora const lora{.rank = 4, .alpha = 8, .rank_pattern = {{"q_proj", 2}, {".*_proj", 3}}, .alpha_pattern = {{R"(1\.\w+)", 1}}};
+  CHECK(lora.for_module("m.q_proj").rank == 2);
+  CHECK(lora.for_module("m.k_proj").rank == 3);
+  CHECK(lora.for_module("m.other").rank == 4);
+  CHECK(lora.for_module("m.1.q_proj").alpha == 1);
+  CHECK(lora.for_module("m.2.q_proj").alpha == 8);
+  Case one({.rank = 4, .alpha = 6, .rank_pattern = {{"q_proj", 2}}, .alpha_pattern = {{"q_proj", 5}}});
+  CHECK(one.params[0].shape[0] == 2);
+  test::disturb(one.params);
+  Rng rng(5);
+  Matrix x = Matrix::random(7, 6, rng), y = Matrix::random(7, 5, rng);
+  Matrix const before = y, delta = test::plain_linear(test::plain_linear(x, one.a()), one.b());
+  one.layer.forward(one.workspace, x.view(), y.view());
+  CHECK(test::distance(y, test::sum(before, delta, 2.5)) <= 1e-14);
+  one.check(x);
+}
+
+TEST_CASE("lora: patterns and layers that fit no adapted module are refused") {
+  std::vector<std::string> const adapted{"m.layers.0.q_proj", "m.layers.1.q_proj"};
+  auto const said = [&](Lora const& lora) { return test::message_of([&] { lora.check(adapted); }); };
+  CHECK(said({.layers_to_transform = {0, 1}, .rank_pattern = {{"q_proj", 1}}, .alpha_pattern = {{R"(layers\.1\..*)", 2}}}) == "no error");
+  CHECK(said({.rank_pattern = {{"qproj", 1}}}) == "[rank_pattern] \"qproj\" matches none of the adapted modules");
+  CHECK(said({.alpha_pattern = {{"proj", 1}}}) == "[alpha_pattern] \"proj\" matches none of the adapted modules");
+  CHECK(said({.layers_to_transform = {1, 2}}) == "[layers_to_transform] layer 2 has none of the adapted modules");
+  CHECK(said({.rank_pattern = {{"(", 1}}}).starts_with("[rank_pattern] \"(\" is not a regular expression: "));
 }

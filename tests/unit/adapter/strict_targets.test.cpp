@@ -39,3 +39,9 @@ TEST_CASE("strict_targets: an expression or an empty list that hits nothing is r
         "[target_modules] regex \"q_proj\" matches no linear module of this model; it has q_proj, k_proj");
   CHECK(message({}) == "[target_modules] none matches no linear module of this model; it has q_proj, k_proj");
 }
+
+TEST_CASE("strict_targets: names that hit modules which other settings leave out are said to be so") {
+  CHECK(test::message_of([] { check_targets({"q_proj"}, {}, modules); }) ==
+        "[target_modules] q_proj matches modules of this model, but other settings leave all of them out");
+  CHECK(test::message_of([] { check_targets({"q_proj"}, {"m.1.q_proj"}, modules); }) == "no error");
+}

@@ -84,6 +84,35 @@ TEST_CASE("peft_config: target modules come as a list, as an expression or as al
   CHECK(read(config).target_modules == TargetModules{"a", "b"});
 }
 
+TEST_CASE("peft_config: patterns keep the file's order, layers and excluded modules come as one or many") {
+  test::TemporaryDirectory const folder;
+  test::write_file(folder / "adapter_config.json", R"({"peft_type": "LORA", "target_modules": ["q_proj"], "exclude_modules": ["x", "y"],
+    "layers_to_transform": [3, 1], "layers_pattern": ["h", "layers"], "rank_pattern": {"z": 2, "a": 3}, "alpha_pattern": {"z": 0.5, "a": 4}})");
+  Lora const lora = read_peft_config(folder.path());
+  CHECK(lora.exclude_modules == TargetModules{"x", "y"});
+  CHECK(lora.layers_to_transform == std::vector<Index>{3, 1});
+  CHECK(lora.layers_pattern == std::vector<std::string>{"h", "layers"});
+  CHECK(lora.rank_pattern == std::vector<std::pair<std::string, Index>>{{"z", 2}, {"a", 3}});
+  CHECK(lora.alpha_pattern == std::vector<std::pair<std::string, double>>{{"z", 0.5}, {"a", 4}});
+  auto config = minimal();
+  config["layers_to_transform"] = 2;
+  config["layers_pattern"] = "layers";
+  config["exclude_modules"] = ".*k_proj";
+  CHECK(read(config).layers_to_transform == std::vector<Index>{2});
+  CHECK(read(config).layers_pattern == std::vector<std::string>{"layers"});
+  CHECK(read(config).exclude_modules == TargetModules::regex(".*k_proj"));
+}
+
+TEST_CASE("peft_config: the modules of excluded ones and of chosen layers are written as a list, which every reader understands") {
+  test::TemporaryDirectory const folder;
+  write_peft_config(folder.path(), {.target_modules = TargetModules::regex(".*"), .exclude_modules = {"k_proj"}, .rank_pattern = {{"b", 2}, {"a", 3}}},
+                    {}, {"q_proj"});
+  Lora const lora = read_peft_config(folder.path());
+  CHECK(lora.target_modules == TargetModules{"q_proj"});
+  CHECK(lora.exclude_modules.empty());
+  CHECK(lora.rank_pattern == std::vector<std::pair<std::string, Index>>{{"b", 2}, {"a", 3}});
+}
+
 TEST_CASE("peft_config: keys that change nothing are passed over, whatever they hold") {
   auto config = minimal();
   for (char const* key : {"auto_mapping", "revision", "megatron_core", "peft_version", "qalora_group_size", "inference_mode"}) config[key] = "x";
@@ -97,11 +126,6 @@ TEST_CASE("peft_config: keys that change nothing are passed over, whatever they 
 
 TEST_CASE("peft_config: what changes the function and is not computed here is refused by its key") {
   CHECK(with("use_dora", true) == unsupported("use_dora", "true"));
-  CHECK(with("rank_pattern", {{"q_proj", 4}}) == unsupported("rank_pattern", R"({"q_proj":4})"));
-  CHECK(with("alpha_pattern", {{"q_proj", 4}}) == unsupported("alpha_pattern", R"({"q_proj":4})"));
-  CHECK(with("layers_to_transform", json::array({0})) == unsupported("layers_to_transform", "[0]"));
-  CHECK(with("layers_to_transform", 0) == unsupported("layers_to_transform", "0"));
-  CHECK(with("exclude_modules", json::array({"k_proj"})) == unsupported("exclude_modules", R"(["k_proj"])"));
   CHECK(with("lora_bias", true) == unsupported("lora_bias", "true"));
   CHECK(with("layer_replication", json::array({json::array({0, 2})})) == unsupported("layer_replication", "[[0,2]]"));
   CHECK(with("trainable_token_indices", json::array({1})) == unsupported("trainable_token_indices", "[1]"));
@@ -136,6 +160,14 @@ TEST_CASE("peft_config: a file that is malformed is refused in its own words") {
   CHECK(with("target_modules", 5) == "[peft] FILE: target_modules must be an array: got 5");
   CHECK(with("target_modules", json::array({"q_proj", 1})) == "[peft] FILE: target_modules must hold strings: got 1");
   CHECK(with("modules_to_save", "lm_head") == "[peft] FILE: modules_to_save must be an array: got \"lm_head\"");
+  CHECK(with("rank_pattern", {{"q_proj", "4"}}) == "[peft] FILE: rank_pattern: q_proj must be an integer: got \"4\"");
+  CHECK(with("rank_pattern", json::array({1})) == "[peft] FILE: rank_pattern must be an object: got [1]");
+  CHECK(with("alpha_pattern", {{"q_proj", true}}) == "[peft] FILE: alpha_pattern: q_proj must be a number: got true");
+  CHECK(with("layers_to_transform", json::array({0.5})) == "[peft] FILE: layers_to_transform must be an integer: got 0.5");
+  CHECK(with("layers_to_transform", "all") == "[peft] FILE: layers_to_transform must be an integer: got \"all\"");
+  CHECK(with("exclude_modules", json::array({1})) == "[peft] FILE: exclude_modules must hold strings: got 1");
+  CHECK(message(R"({"peft_type": "LORA", "target_modules": ".*", "layers_to_transform": [1]})") ==
+        "[peft] FILE: layers_to_transform needs target_modules as a list: an expression names the layers itself");
   CHECK(with("modules_to_save", json::array({nullptr})) == "[peft] FILE: modules_to_save must hold strings: got null");
 }
 
