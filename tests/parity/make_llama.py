@@ -28,7 +28,10 @@ SGD = {"optimizer": "SGD", "learning_rate": 0.05, "momentum": 0.9, "nesterov": T
 
 
 def optimizer_of(settings: dict, parameters):
-    """One parameter group: the weight decay takes norms and biases too."""
+    """The weight decay takes norms and biases too, unless `decay_vectors` is false."""
+    if not settings.get("decay_vectors", True):
+        parameters = [{"params": [p for p in parameters if p.ndim > 1]},
+                      {"params": [p for p in parameters if p.ndim == 1], "weight_decay": 0.0}]
     if settings["optimizer"] == "AdamW":
         return torch.optim.AdamW(parameters, lr=settings["learning_rate"], eps=settings["epsilon"],
                                  betas=(settings["beta1"], settings["beta2"]), weight_decay=settings["weight_decay"])
@@ -56,7 +59,7 @@ def gradient_norm(model) -> torch.Tensor:
     return torch.stack([p.grad.norm() for p in model.parameters() if p.grad is not None]).norm()
 
 
-def full_fine_tuning(folder: Path, base, data: list[dict]) -> None:
+def full_fine_tuning(folder: Path, base, data: list[dict], **settings_of_all) -> None:
     batch = [data[i] for i in tiny_llama.FORWARD_BATCH]
     model = copy.deepcopy(base)
     expected = tiny_llama.forward_tensors(model, batch)
@@ -70,7 +73,7 @@ def full_fine_tuning(folder: Path, base, data: list[dict]) -> None:
     courses, final = {}, None
     for key, settings in (("adamw", ADAMW), ("sgd", SGD)):
         model = copy.deepcopy(base)
-        courses[key] = train(model, settings, data)
+        courses[key] = train(model, {**settings, **settings_of_all}, data)
         if key == "adamw":
             final = {name: parameter.to(torch.float32) for name, parameter in model.named_parameters()}
     write_tensors(folder / "full_after_adamw.safetensors", final, __file__)

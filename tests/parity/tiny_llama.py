@@ -18,15 +18,15 @@ def config(**overrides) -> LlamaConfig:
     return LlamaConfig(**{**settings, **overrides})
 
 
-def random_model(model_config: LlamaConfig, seed: int) -> LlamaForCausalLM:
+def random_model(model_config, seed: int, model_class=LlamaForCausalLM, mean_gain: float = 1.0):
     """Weights large enough that attention, gate and logits are far from uniform."""
     generator = torch.Generator().manual_seed(seed)
-    model = LlamaForCausalLM(model_config)
+    model = model_class(model_config)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             noise = torch.randn(parameter.shape, generator=generator)
             if "norm" in name:
-                parameter.copy_(1 + 0.2 * noise)
+                parameter.copy_(mean_gain + 0.2 * noise)
             elif name.endswith("bias"):
                 parameter.copy_(0.3 * noise)
             elif "embed_tokens" in name or "lm_head" in name:
@@ -36,11 +36,12 @@ def random_model(model_config: LlamaConfig, seed: int) -> LlamaForCausalLM:
     return model.eval()
 
 
-def in_float64(model: LlamaForCausalLM) -> LlamaForCausalLM:
+def in_float64(model):
     """The same weights in a model that is built anew, so that its rotary tables are of doubles too. Call in float64()."""
-    double = LlamaForCausalLM(model.config).double().eval()
+    double = type(model)(model.config).double().eval()
     double.load_state_dict(model.state_dict())
-    assert double.model.rotary_emb.inv_freq.dtype == torch.float64
+    tables = [table for name, table in double.model.rotary_emb.named_buffers() if name.endswith("inv_freq")]
+    assert tables and all(table.dtype == torch.float64 for table in tables)
     return double
 
 
