@@ -16,8 +16,8 @@
 #include <graft/train/run_callbacks.hpp>
 #include <graft/train/train.hpp>
 
-#include <cmath>
 #include <charconv>
+#include <cmath>
 #include <iostream>
 #include <limits>
 #include <memory>

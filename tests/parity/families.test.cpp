@@ -17,27 +17,6 @@ using namespace graft::test;
 
 namespace {
 
-template <class Arch>
-void check_forward_and_gradients(Fixture const& fixture) {
-  auto const expected = read_tensors(fixture.directory / "expected.safetensors");
-  auto const gradients = read_tensors(fixture.directory / "full_gradients.safetensors");
-  auto model = fixture.model<double, Arch>(FullFineTune{});
-  auto const batch = fixture.forward_batch();
-  auto const report = value_and_grad(model, CrossEntropy{}, batch);
-  CHECK(report.value == doctest::Approx(expected.at("loss")[0]).epsilon(1e-12));
-  CHECK(grad_norm(model.trainable()) == doctest::Approx(expected.at("grad_norm")[0]).epsilon(1e-10));
-  CHECK(model.trainable().params.size() == gradients.size());
-  for (auto const& param : model.trainable().params)
-    CHECK_MESSAGE(relative(gradients.at(param.name), param.grad.data) <= 1e-9, param.name, " by ",
-                  relative(gradients.at(param.name), param.grad.data));
-  auto const stats = model.forward(batch);
-  for (std::size_t i = 0; i < batch.rows.size(); ++i) {
-    auto const row = static_cast<std::size_t>(batch.rows[i]);
-    CHECK(stats[i].target_logprob == doctest::Approx(expected.at("target_logprobs")[row]).epsilon(1e-11));
-    CHECK(stats[i].logsumexp == doctest::Approx(expected.at("logsumexp")[row]).epsilon(1e-11));
-  }
-}
-
 /// What the fixture's run decays: everything, or as by default no vectors.
 template <class Model>
 auto decayed_as(Json const& run, Model const& model) {

@@ -18,27 +18,7 @@ using detail::Json;
 TEST_CASE("llama parity: log-probabilities, loss and the gradient of every weight equal transformers' in float64") {
   for (std::string const name : {"llama_tiny", "llama_tiny_untied", "llama_tiny_bias"}) {
     CAPTURE(name);
-    Fixture const fixture(name);
-    auto const expected = read_tensors(fixture.directory / "expected.safetensors");
-    auto const gradients = read_tensors(fixture.directory / "full_gradients.safetensors");
-    auto model = fixture.model<double>(FullFineTune{});
-    auto const batch = fixture.forward_batch();
-    auto const report = value_and_grad(model, CrossEntropy{}, batch);
-    CHECK(report.value == doctest::Approx(expected.at("loss")[0]).epsilon(1e-12));
-    CHECK(grad_norm(model.trainable()) == doctest::Approx(expected.at("grad_norm")[0]).epsilon(1e-11));
-    auto const stats = model.forward(batch);
-    for (std::size_t i = 0; i < batch.rows.size(); ++i) {
-      auto const row = static_cast<std::size_t>(batch.rows[i]);
-      CHECK(stats[i].target_logprob == doctest::Approx(expected.at("target_logprobs")[row]).epsilon(1e-11));
-      CHECK(stats[i].logsumexp == doctest::Approx(expected.at("logsumexp")[row]).epsilon(1e-11));
-      CHECK(stats[i].mean_logit == doctest::Approx(expected.at("mean_logit")[row]).epsilon(1e-10));
-      CHECK(stats[i].entropy == doctest::Approx(expected.at("entropy")[row]).epsilon(1e-10));
-    }
-    CHECK(model.trainable().params.size() == gradients.size());
-    double largest = 0;
-    for (auto const& param : model.trainable().params)
-      largest = std::max(largest, relative(gradients.at(param.name), param.grad.data));
-    CHECK_MESSAGE(largest <= 1e-9, "largest relative deviation of a gradient: ", largest);
+    check_forward_and_gradients<Llama>(Fixture(name));
   }
 }
 

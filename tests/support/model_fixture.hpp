@@ -2,6 +2,7 @@
 // What the parity tests of models share: fixture directories as make_llama.py and make_families.py write them.
 #pragma once
 
+#include <graft/adapter/full_fine_tune.hpp>
 #include <graft/backend/reference.hpp>
 #include <graft/io/hf_config.hpp>
 #include <graft/io/json_file.hpp>
@@ -12,6 +13,8 @@
 #include <graft/optim/clip.hpp>
 #include <graft/quant/decode.hpp>
 #include <graft/train/value_and_grad.hpp>
+
+#include <doctest/doctest.h>
 
 #include <cmath>
 #include <filesystem>
@@ -132,6 +135,30 @@ auto all_decayed(Model const& model) {
   auto trainable = model.trainable();
   for (auto& param : trainable.params) param.decay = true;
   return trainable;
+}
+
+/// Log-probabilities, loss and the gradient of every weight, against the fixture's.
+template <class Arch>
+void check_forward_and_gradients(Fixture const& fixture) {
+  auto const expected = read_tensors(fixture.directory / "expected.safetensors");
+  auto const gradients = read_tensors(fixture.directory / "full_gradients.safetensors");
+  auto model = fixture.model<double, Arch>(FullFineTune{});
+  auto const batch = fixture.forward_batch();
+  auto const report = value_and_grad(model, CrossEntropy{}, batch);
+  CHECK(report.value == doctest::Approx(expected.at("loss")[0]).epsilon(1e-12));
+  CHECK(grad_norm(model.trainable()) == doctest::Approx(expected.at("grad_norm")[0]).epsilon(1e-11));
+  CHECK(model.trainable().params.size() == gradients.size());
+  for (auto const& param : model.trainable().params)
+    CHECK_MESSAGE(relative(gradients.at(param.name), param.grad.data) <= 1e-9, param.name, " by ",
+                  relative(gradients.at(param.name), param.grad.data));
+  auto const stats = model.forward(batch);
+  for (std::size_t i = 0; i < batch.rows.size(); ++i) {
+    auto const row = static_cast<std::size_t>(batch.rows[i]);
+    CHECK(stats[i].target_logprob == doctest::Approx(expected.at("target_logprobs")[row]).epsilon(1e-11));
+    CHECK(stats[i].logsumexp == doctest::Approx(expected.at("logsumexp")[row]).epsilon(1e-11));
+    CHECK(stats[i].mean_logit == doctest::Approx(expected.at("mean_logit")[row]).epsilon(1e-10));
+    CHECK(stats[i].entropy == doctest::Approx(expected.at("entropy")[row]).epsilon(1e-10));
+  }
 }
 
 }  // namespace graft::test

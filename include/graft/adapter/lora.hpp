@@ -43,6 +43,8 @@ struct Lora {
   std::vector<std::pair<std::string, double>> alpha_pattern = {};
 
   [[nodiscard]] bool targets(std::string_view module) const;
+  /// Whether `module` is trained whole.
+  [[nodiscard]] bool saves(std::string_view module) const;
   [[nodiscard]] bool trains(std::string_view parameter) const;
   [[nodiscard]] double scaling() const {
     return rank_stabilized ? alpha / std::sqrt(static_cast<double>(rank)) : alpha / static_cast<double>(rank);
@@ -57,10 +59,12 @@ struct Lora {
   class Layer;
 };
 
+inline bool Lora::saves(std::string_view module) const {
+  return std::any_of(modules_to_save.begin(), modules_to_save.end(), [&](auto const& saved) { return lies_within(module, saved); });
+}
+
 inline bool Lora::targets(std::string_view module) const {
-  if (!target_modules.matches(module) || exclude_modules.matches(module)) return false;
-  for (auto const& saved : modules_to_save)
-    if (lies_within(module, saved)) return false;
+  if (!target_modules.matches(module) || exclude_modules.matches(module) || saves(module)) return false;
   if (layers_to_transform.empty()) return true;
   auto const layer = layer_of_module(module, layers_pattern);
   return layer && std::find(layers_to_transform.begin(), layers_to_transform.end(), *layer) != layers_to_transform.end();
@@ -98,8 +102,7 @@ inline void Lora::check(std::vector<std::string> const& adapted) const {
 inline bool Lora::trains(std::string_view parameter) const {
   auto const dot = parameter.rfind('.');
   std::string_view const module = parameter.substr(0, dot == std::string_view::npos ? 0 : dot);
-  for (auto const& saved : modules_to_save)
-    if (lies_within(module, saved)) return true;
+  if (saves(module)) return true;
   if (!parameter.ends_with(".bias")) return false;
   return bias == TrainBias::all || (bias == TrainBias::lora_only && targets(module));
 }

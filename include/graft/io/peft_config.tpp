@@ -51,19 +51,16 @@ inline constexpr std::array<std::string_view, 3> peft_plain_inits{"gaussian", "o
 
 /// rank_pattern or alpha_pattern, in the order of the file: the first key that fits decides. `number` reads a value.
 template <class T, class F>
-[[nodiscard]] std::vector<std::pair<std::string, T>> peft_pattern(JsonObject const& config, nlohmann::ordered_json const& ordered,
+[[nodiscard]] std::vector<std::pair<std::string, T>> peft_pattern(JsonObject const& config, std::filesystem::path const& path,
                                                                   std::string_view key, F&& number) {
   std::vector<std::pair<std::string, T>> pattern;
   auto const object = config.find_object(key);
-  if (!object) return pattern;
+  if (!object || object->json().empty()) return pattern;
+  MappedFile const file(path, "peft");  // `config` has sorted its keys
+  auto const* const text = reinterpret_cast<char const*>(file.bytes().data());
+  auto const ordered = nlohmann::ordered_json::parse(text, text + file.bytes().size());
   for (auto const& [module, value] : ordered.at(key).items()) pattern.emplace_back(module, number(*object, module));
   return pattern;
-}
-
-[[nodiscard]] inline nlohmann::ordered_json ordered_json_file(std::filesystem::path const& path) {
-  MappedFile const file(path, "peft");
-  auto const* const text = reinterpret_cast<char const*>(file.bytes().data());
-  return nlohmann::ordered_json::parse(text, text + file.bytes().size());
 }
 
 }  // namespace detail
@@ -161,10 +158,9 @@ GRAFT_INLINE Lora read_peft_config(std::filesystem::path const& directory, PeftO
     lora.layers_pattern = detail::peft_strings(config, "layers_pattern");
   config.require_that(lora.layers_to_transform.empty() || lora.target_modules.pattern().empty(),
                       "layers_to_transform needs target_modules as a list: an expression names the layers itself");
-  auto const ordered = detail::ordered_json_file(path);
-  lora.rank_pattern = detail::peft_pattern<Index>(config, ordered, "rank_pattern",
+  lora.rank_pattern = detail::peft_pattern<Index>(config, path, "rank_pattern",
                                                   [](auto const& object, auto const& key) { return object.integer(key); });
-  lora.alpha_pattern = detail::peft_pattern<double>(config, ordered, "alpha_pattern",
+  lora.alpha_pattern = detail::peft_pattern<double>(config, path, "alpha_pattern",
                                                     [](auto const& object, auto const& key) { return object.number(key); });
   if (origin != nullptr) {
     origin->base_model = config.find_string("base_model_name_or_path").value_or("");
