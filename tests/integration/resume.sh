@@ -36,7 +36,8 @@ while :; do
   fi
   wait $child 2>/dev/null || true
   kills=$((kills + 1))
-  ls -d "$work"/killed/checkpoint-* >/dev/null 2>&1 && resume=--resume || resume=
+  # A folder with .tmp- in its name is a checkpoint that the kill cut short.
+  ls -d "$work"/killed/checkpoint-*[0-9] 2>/dev/null | grep -qv "[.]tmp-" && resume=--resume || resume=
   [ $kills -lt 200 ] || { echo "resume.sh: the run never ends"; exit 1; }
 done
 [ $kills -gt 0 ] || { echo "resume.sh: the run ended before it could be killed"; exit 1; }
