@@ -15,6 +15,7 @@ namespace graft {
 class Dry {
  public:
   static constexpr bool reads_host_memory = true;
+  static constexpr bool computes_nothing = true;
   static constexpr char const* name() { return "dry"; }
 
   /// No memory at a made-up, aligned address: views of it may be cut, never read.

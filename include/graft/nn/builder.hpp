@@ -22,7 +22,9 @@ struct Builder {
 
   /// The weight `name`, which must have `shape`. It is trained if the adapter says so.
   [[nodiscard]] Weight<T, B> weight(std::string const& name, std::vector<Index> const& shape, double offset = 0) {
-    HostTensor const tensor = weights.get(name);
+    HostTensor tensor = weights.get(name);
+    if constexpr (requires { B::computes_nothing; })
+      if (tensor.shape.empty()) tensor.shape = shape;  // planned_weights: there is no file
     require(tensor.shape == shape, "model", "the weight ", name, " has shape ", shape_text(tensor.shape),
             ", but the configuration asks for ", shape_text(shape));
     return Weight<T, B>(backend, name, tensor, trains_base_parameter(adapter, name), offset);

@@ -5,6 +5,7 @@
 #include <graft/backend/concept.hpp>
 #include <graft/backend/cpu/elementwise.hpp>
 #include <graft/backend/cpu/gemm.hpp>
+#include <graft/backend/cpu/stored_dot.hpp>
 #include <graft/backend/precision.hpp>
 #include <graft/quant/decode.hpp>
 
@@ -39,12 +40,13 @@ void convert_row(T const* from, Index n, bool rounded, E* to) {
 /// type T, or bf16), and used for all tokens. Weights that are plain T already are read where they are.
 ///
 /// Many tokens: all threads decode one panel into shared scratch, then all multiply by it. Few tokens (generation): each
-/// thread decodes its own rows into its own cache and multiplies at once.
+/// thread decodes its own rows into its own cache and multiplies at once; one to four in float without even that.
 template <class Derived>
 struct CpuLinear {
   template <Scalar T>
   void linear_forward(InArg<T> x, StoredMatrix w, Out<T> y) {
     assert(x.cols == w.cols && y.cols == w.rows && x.rows == y.rows);
+    if (few<T>(x, w)) return dot_products(x, w, y);
     if (!rounds<T>())
       if (In<T> const dense = dense_view<T>(w); !dense.empty())
         return self().gemm(Op::none, Op::transpose, T{1}, x, dense, T{0}, y);
@@ -64,6 +66,7 @@ struct CpuLinear {
   static constexpr Index panel_elements = Index{1} << 20;  // 4 MiB of float: half a usual L3 cache, or less
   static constexpr Index few_tokens = 16;
   static constexpr Index few_rows = 32;
+  static constexpr Index dot_rows_of_a_task = 32;
 
   Derived& self() { return *static_cast<Derived*>(this); }
 
@@ -71,6 +74,27 @@ struct CpuLinear {
   bool rounds() {
     return std::is_same_v<T, float> && self().precision() == Precision::bf16;
   }
+  /// Whether `dot_products` takes a product.
+  template <class T>
+  bool few(In<T> x, StoredMatrix const& w) {
+    return GRAFT_HAS_LANES && std::is_same_v<T, float> && x.rows <= most_dot_tokens && !x.empty() && !w.empty() && !rounds<T>();
+  }
+  /// The product of one to four tokens, without a panel.
+  template <class T>
+  void dot_products([[maybe_unused]] In<T> x, [[maybe_unused]] StoredMatrix const& w, [[maybe_unused]] Out<T> y) {
+#if GRAFT_HAS_LANES
+    if constexpr (std::is_same_v<T, float>) {
+      Index const blocks = x.cols / dot_block;
+      float* const sums = self().workspace().shared(scratch_bytes<float>(x.rows * blocks)).template take<float>(x.rows * blocks);
+      if (is_quantized(w.storage)) sum_blocks(x, sums);
+      auto const per_thread = self().workspace().per_thread(scratch_bytes<float>(w.cols));
+      parallel_blocks(w.rows, dot_rows_of_a_task, [&](Index begin, Index end) {
+        dot_rows(w, begin, end, x, sums, per_thread.mine().template take<float>(w.cols), y.cols_between(begin, end));
+      });
+    }
+#endif
+  }
+
   /// Calls f(E{}, rounded) with what this backend multiplies now: T, T rounded to bf16, or bf16 itself.
   template <class T, class F>
   void with_element(F&& f) {

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <graft/core/error.hpp>
+#include <graft/model/transformer.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace graft {
+
+/// Where the memory of a training run goes, in bytes; known before its first step.
+struct MemoryPlan {
+  std::size_t program = 0;      ///< resident before the model's weights are: code, tokenizer, data
+  std::size_t base = 0;         ///< frozen weights, as they are stored
+  std::size_t trained = 0;      ///< values of what is trained
+  std::size_t gradients = 0;
+  std::size_t optimizer = 0;
+  std::size_t activations = 0;  ///< the arena: what backward needs and scratch of the largest micro-batch
+  std::size_t scratch = 0;      ///< of the backend: decoded panels, packed operands of products
+
+  [[nodiscard]] std::size_t total() const {
+    return program + base + trained + gradients + optimizer + activations + scratch;
+  }
+  friend bool operator==(MemoryPlan const&, MemoryPlan const&) = default;
+};
+
+/// Bytes of all weights of a base as `weights` lists them, those that are trained left out. Vectors are held as floats.
+[[nodiscard]] inline std::size_t base_bytes(std::vector<WeightInfo> const& weights) {
+  Index bytes = 0;
+  for (auto const& weight : weights) {
+    if (weight.trained) continue;
+    Index rows = 1;
+    for (std::size_t d = 0; d + 1 < weight.shape.size(); ++d) rows *= weight.shape[d];
+    Index const cols = weight.shape.empty() ? 1 : weight.shape.back();
+    bytes += weight.shape.size() == 1 ? cols * static_cast<Index>(sizeof(float)) : rows * row_bytes(weight.storage, cols);
+  }
+  return static_cast<std::size_t>(bytes);
+}
+
+/// What the CPU backends take beside the arena: a decoded panel of 4 MiB, and packed operands of each thread's products.
+inline constexpr std::size_t backend_scratch_bytes = std::size_t{12} << 20;
+
+/// The memory of training `model` by micro-batches up to `extent`, with an optimizer that keeps `state_bytes` for each
+/// trained parameter (AdamW 8, Lion and SGD with momentum 4) and a process that takes `program` bytes without the model.
+template <class Model>
+[[nodiscard]] MemoryPlan plan_memory(Model const& model, BatchExtent extent, double state_bytes, std::size_t program) {
+  auto const values = static_cast<std::size_t>(model.trainable().elements()) * sizeof(typename Model::ScalarType);
+  return {.program = program,
+          .base = base_bytes(model.weights()),
+          .trained = values,
+          .gradients = values,
+          .optimizer = static_cast<std::size_t>(state_bytes * static_cast<double>(model.trainable().elements())),
+          .activations = model.plan(extent).arena_bytes,
+          .scratch = backend_scratch_bytes};
+}
+
+/// One way to run the steps of a training run, and what it needs.
+struct StepLayout {
+  Recompute recompute = Recompute::none;
+  Index micro_batches = 1;  ///< of an optimizer step
+  MemoryPlan memory;
+  double flops = 0;         ///< of a step, with what is computed twice
+};
+
+/// Finds the fastest way to run steps of `batch_size` records below `limit` bytes: the saving level and the number of
+/// micro-batches. `extent_of(n)` is the largest micro-batch of steps cut into n. The measure is the FLOPs of a step; as a
+/// micro-batch must decode the weights and fill the products anew, each costs as much as `overhead_tokens` tokens more.
+/// Error: nothing fits; the message says what the smallest way takes.
+template <class Model, class ExtentOf>
+[[nodiscard]] StepLayout fit_memory(Model& model, std::size_t limit, Index batch_size, double state_bytes,
+                                    std::size_t program, ExtentOf&& extent_of) {
+  constexpr double overhead_tokens = 16;
+  std::optional<StepLayout> best, smallest;
+  double best_cost = 0;
+  for (auto const level : {Recompute::none, Recompute::selective, Recompute::full}) {
+    model.set_recompute(level);
+    for (Index count = 1;; count = std::min(2 * count, batch_size)) {
+      BatchExtent const extent = extent_of(count);
+      StepLayout layout{level, count, plan_memory(model, extent, state_bytes, program), 0};
+      layout.flops = static_cast<double>(count) * model.plan(extent).flops;
+      double const cost = layout.flops * (1 + overhead_tokens / static_cast<double>(std::max<Index>(extent.tokens, 1)));
+      if (!smallest || layout.memory.total() < smallest->memory.total()) smallest = layout;
+      if (layout.memory.total() <= limit && (!best || cost < best_cost)) {
+        best = layout;
+        best_cost = cost;
+      }
+      if (count >= batch_size) break;
+    }
+  }
+  require(best.has_value(), "memory", "nothing fits into ", limit >> 20, " MiB: the least is ",
+          (smallest->memory.total() + (1u << 20) - 1) >> 20, " MiB, by ", smallest->micro_batches,
+          " micro-batches a step and full recomputation; shorter records (--max-length) or a lower rank need less");
+  model.set_recompute(best->recompute);
+  return *best;
+}
+
+}  // namespace graft
