@@ -26,6 +26,7 @@ struct Lanes {
   static Lanes zero() { return {_mm512_setzero_ps()}; }
   static Lanes all(float x) { return {_mm512_set1_ps(x)}; }
   static Lanes load(float const* from) { return {_mm512_loadu_ps(from)}; }
+  void store(float* to) const { _mm512_storeu_ps(to, values); }
   /// 16 integers of 8 bits, signed.
   static Lanes of(__m128i bytes) { return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes))}; }
   /// a·b + c
@@ -40,6 +41,7 @@ struct Lanes {
   static Lanes zero() { return {_mm256_setzero_ps()}; }
   static Lanes all(float x) { return {_mm256_set1_ps(x)}; }
   static Lanes load(float const* from) { return {_mm256_loadu_ps(from)}; }
+  void store(float* to) const { _mm256_storeu_ps(to, values); }
   /// The lower 8 integers of 8 bits, signed.
   static Lanes of(__m128i bytes) { return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes))}; }
   static Lanes fused(Lanes a, Lanes b, Lanes c) { return {_mm256_fmadd_ps(a.values, b.values, c.values)}; }
@@ -52,6 +54,27 @@ struct Lanes {
   }
 #endif
 };
+
+/// sums[i] = the sum of the lanes of x[i], for sixteen at once: a transposition that adds on its way.
+inline void sum_sixteen(Lanes const* x, float* sums) {
+#ifdef __AVX512F__
+  __m512 pairs[8], fours[4];
+  for (int i = 0; i < 8; ++i)
+    pairs[i] = _mm512_add_ps(_mm512_unpacklo_ps(x[2 * i].values, x[2 * i + 1].values),
+                             _mm512_unpackhi_ps(x[2 * i].values, x[2 * i + 1].values));
+  for (int i = 0; i < 4; ++i) {
+    auto const even = _mm512_castps_pd(pairs[2 * i]), odd = _mm512_castps_pd(pairs[2 * i + 1]);
+    fours[i] = _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(even, odd)), _mm512_castpd_ps(_mm512_unpackhi_pd(even, odd)));
+  }
+  auto const halves = [](__m512 a, __m512 b) {
+    return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
+  };
+  auto const first = halves(fours[0], fours[1]), second = halves(fours[2], fours[3]);
+  _mm512_storeu_ps(sums, _mm512_add_ps(_mm512_shuffle_f32x4(first, second, 0x88), _mm512_shuffle_f32x4(first, second, 0xdd)));
+#else
+  for (int i = 0; i < 16; ++i) sums[i] = x[i].sum();
+#endif
+}
 
 /// Calls f(lanes, their offset) for 16 signed integers of 8 bits, the first of which has the offset `offset`.
 template <class F>

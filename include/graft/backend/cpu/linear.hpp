@@ -5,7 +5,9 @@
 #include <graft/backend/concept.hpp>
 #include <graft/backend/cpu/elementwise.hpp>
 #include <graft/backend/cpu/gemm.hpp>
+#include <graft/backend/cpu/panel_dot.hpp>
 #include <graft/backend/cpu/stored_dot.hpp>
+#include <graft/backend/cpu/stored_lanes.hpp>
 #include <graft/backend/precision.hpp>
 #include <graft/quant/decode.hpp>
 
@@ -115,7 +117,7 @@ struct CpuLinear {
   /// Rows [begin, end) of w as E.
   template <class E>
   static void decode(StoredMatrix const& w, Index begin, Index end, bool rounded, Out<E> panel) {
-    decode_rows(w, begin, end, panel);
+    decode_rows_quickly(w, begin, end, panel);
     if constexpr (!std::is_same_v<E, bf16>)
       if (rounded)
         for (Index r = 0; r < panel.rows; ++r) convert_row(panel.row(r), panel.cols, true, panel.row(r));
@@ -158,6 +160,10 @@ struct CpuLinear {
       parallel_blocks(w.rows, rows, [&](Index begin, Index end) {
         Out<E> const panel(per_thread.mine().template take<E>(rows * stride), end - begin, w.cols, stride);
         decode(w, begin, end, rounded, panel);
+#if GRAFT_HAS_LANES
+        if constexpr (std::is_same_v<E, float>)
+          return panel_dot(operand, In<float>(panel), y.cols_between(begin, end));
+#endif
         self().tile_gemm(Op::none, Op::transpose, x.rows, end - begin, w.cols, T{1}, operand.data, operand.stride,
                          static_cast<E const*>(panel.data), panel.stride, T{0}, y.data + begin, y.stride);
       });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <graft/backend/cpu/lanes.hpp>
+#include <graft/backend/cpu/stored_lanes.hpp>
 #include <graft/core/view.hpp>
 #include <graft/quant/decode.hpp>
 
@@ -17,39 +17,6 @@ inline constexpr Index most_dot_tokens = 4;
 inline constexpr Index dot_block = 32;
 
 #if GRAFT_HAS_LANES
-
-struct DotQ4_0 : DecodeQ4_0 {
-  static constexpr bool has_minimum = false;
-  template <class F>
-  static void lanes(std::byte const* block, F&& f) {
-    each_lanes_of_nibbles<8>(block + 2, f);
-  }
-};
-
-struct DotQ4_1 : DecodeQ4_1 {
-  static constexpr bool has_minimum = true;
-  template <class F>
-  static void lanes(std::byte const* block, F&& f) {
-    each_lanes_of_nibbles<0>(block + 4, f);
-  }
-};
-
-struct DotQ8_0 : DecodeQ8_0 {
-  static constexpr bool has_minimum = false;
-  template <class F>
-  static void lanes(std::byte const* block, F&& f) {
-    each_lanes_of_bytes(block + 2, 0, f);
-    each_lanes_of_bytes(block + 18, 16, f);
-  }
-};
-
-/// Two halves that lie side by side, or one and whatever follows it.
-struct TwoHalves {
-  __m128 values;
-  explicit TwoHalves(std::byte const* from) : values(_mm_cvtph_ps(_mm_cvtsi32_si128(load<std::int32_t>(from)))) {}
-  [[nodiscard]] float first() const { return _mm_cvtss_f32(values); }
-  [[nodiscard]] float second() const { return _mm_cvtss_f32(_mm_movehdup_ps(values)); }
-};
 
 /// sums[t][b] = Σ of x[t] over block b.
 inline void sum_blocks(In<float> x, float* sums) {
@@ -118,9 +85,9 @@ void dot_rows(StoredMatrix const& w, Index begin, Index end, In<float> x, float 
   for (Index r = begin; r < end; ++r) {
     float* const out = y.data + (r - begin);
     switch (w.storage) {
-      case Storage::q4_0: dot_blocks<DotQ4_0, Tokens>(w.row(r), x, sums, out, y.stride); break;
-      case Storage::q4_1: dot_blocks<DotQ4_1, Tokens>(w.row(r), x, sums, out, y.stride); break;
-      case Storage::q8_0: dot_blocks<DotQ8_0, Tokens>(w.row(r), x, sums, out, y.stride); break;
+      case Storage::q4_0: dot_blocks<LanesQ4_0, Tokens>(w.row(r), x, sums, out, y.stride); break;
+      case Storage::q4_1: dot_blocks<LanesQ4_1, Tokens>(w.row(r), x, sums, out, y.stride); break;
+      case Storage::q8_0: dot_blocks<LanesQ8_0, Tokens>(w.row(r), x, sums, out, y.stride); break;
       default: dot_floats<Tokens>(floats_of(w, r, decoded), x, out, y.stride);
     }
   }

@@ -12,18 +12,18 @@
 
 namespace graft::test {
 
-TEST_CASE("stored_dot: one to five tokens times weights in any storage are the sums of exact products") {
+TEST_CASE("stored_dot: few tokens times weights in any storage are the sums of exact products") {
   Rng rng(3);
   EigenBackend backend;
   for (auto const storage : all_storages)
     for (Index const cols : {Index{256}, Index{768}, Index{100}}) {
       if (cols % block_elements(storage) != 0) continue;
-      Index const rows = 75;
+      Index const rows = 43;
       auto const bytes = stored_weights(storage, rows, cols, rng);
       StoredMatrix const w{storage, bytes.data(), rows, cols};
       std::vector<double> exact(static_cast<std::size_t>(rows * cols));
       decode_rows(w, 0, rows, Out<double>(exact.data(), rows, cols));
-      for (Index tokens = 1; tokens <= detail::most_dot_tokens + 1; ++tokens) {
+      for (Index const tokens : {1, 2, 3, 4, 5, 8, 16, 17}) {
         auto const x = HostMatrix<float>::random(tokens, cols, rng);
         std::vector<float> y(static_cast<std::size_t>(tokens * rows));
         backend.linear_forward(In<float>(x.values.data(), tokens, cols), w, Out<float>(y.data(), tokens, rows));
