@@ -21,7 +21,18 @@ struct RewardBatch : TokenBatch {
   std::vector<std::int32_t> ranks;      ///< (S), 0 the best, not falling within a group; equal ranks: nobody knows
   std::vector<float> margins;           ///< (G) by how much the better reward should lead; empty: all 0
 
+  std::vector<std::int32_t> sources;    ///< (G) where the group comes from, as its data set numbers that; -1: not said
+
   [[nodiscard]] Index groups() const { return cu_groups.empty() ? 0 : static_cast<Index>(cu_groups.size()) - 1; }
+  /// What a normalizer adds up.
+  [[nodiscard]] double total_weight() const { return static_cast<double>(groups()); }
+  void clear() {
+    TokenBatch::clear();
+    cu_groups.clear();
+    ranks.clear();
+    margins.clear();
+    sources.clear();
+  }
 };
 
 /// One group of a batch as a loss reads it.
