@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reward losses and reward data against TRL's RewardTrainer; made by make_reward.py.
+#include <graft/data/reward_data.hpp>
+#include <graft/io/hf_tokenizer.hpp>
 #include <graft/loss/reward/bradley_terry.hpp>
 #include <graft/loss/reward/plackett_luce.hpp>
 #include <graft/loss/reward/reward_statistics.hpp>
@@ -74,5 +76,25 @@ TEST_CASE("reward parity: rankings equal torch, as all pairs and as Plackett-Luc
                                                     : PlackettLuce{}(scores, reward_batch(groups), gradient).value;
     CHECK(value == doctest::Approx(entry["loss"].get<double>()).epsilon(1e-12));
     CHECK(deviation(gradient, entry["gradient"].get<std::vector<double>>()) <= 1e-12);
+  }
+}
+
+TEST_CASE("reward parity: the token ids of every pair, and the pairs that are left out, are TRL's") {
+  auto const file = json::parse(read_file(fixtures / "reward/data.json"));
+  REQUIRE(file["sets"].size() == 8);
+  for (json const& set : file["sets"]) {
+    CAPTURE(set["data"].get<std::string>());
+    CAPTURE(set["tokenizer"].get<std::string>());
+    Tokenizer const tokenizer(read_hf_tokenizer(fixtures / "sft" / set["tokenizer"].get<std::string>()));
+    RewardDataOptions options;
+    if (!set["max_length"].is_null()) options.max_length = set["max_length"].get<Index>();
+    auto const ours = load_reward_dataset((fixtures / "reward" / set["data"].get<std::string>()).string(), tokenizer, options);
+    REQUIRE(ours.size() == static_cast<Index>(set["rows"].size()));
+    for (Index i = 0; i < ours.size(); ++i) {
+      json const& row = set["rows"][static_cast<std::size_t>(i)];
+      CHECK(ours[i].record == row["record"].get<Index>());
+      CHECK(ours[i].answers[0] == row["chosen_ids"].get<std::vector<std::int32_t>>());
+      CHECK(ours[i].answers[1] == row["rejected_ids"].get<std::vector<std::int32_t>>());
+    }
   }
 }
