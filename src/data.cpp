@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <graft/data/byte_source.tpp>
 #include <graft/data/dataset_report.tpp>
+#include <graft/data/ranked_record.tpp>
 #include <graft/data/record.tpp>

@@ -3,17 +3,31 @@
 
 #include <graft/core/error.hpp>
 #include <graft/core/scalar.hpp>
-#include <graft/data/dataset.hpp>
 #include <graft/data/packing.hpp>
-#include <graft/loss/token_batch.hpp>
 
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
 
 namespace graft {
+
+/// Tokenised records that batches are made of: data[i] has tokens() and line, and append_example(batch, data[i]) puts it
+/// behind what a batch holds; total_weight() of a batch is what the normalizers of a step add up.
+template <class D>
+concept BatchSource = requires(D const& data, typename D::Batch& batch, Index i) {
+  { data.size() } -> std::same_as<Index>;
+  { data[i].tokens() } -> std::same_as<Index>;
+  append_example(batch, data[i]);
+  batch.clear();
+  { batch.total_weight() } -> std::convertible_to<double>;
+  { data.fingerprint() } -> std::same_as<std::uint64_t>;
+  data.examples();
+  data.report();
+  data.path();
+};
 
 /// How records become optimizer steps and micro-batches.
 ///   batch_size = B: a step takes the next B records, in `gradient_accumulation` groups of equal size (±1);
@@ -45,17 +59,19 @@ inline void validate(BatchOptions const& options) {
 }
 
 /// Checks the options against the data too. Error: names the option, or the record that no micro-batch can hold.
-inline void validate(BatchOptions const& options, Dataset const& data) {
+template <BatchSource Data>
+void validate(BatchOptions const& options, Data const& data) {
   validate(options);
   if (options.tokens_per_batch == 0) return;
-  for (Example const& example : data.examples())
+  for (auto const& example : data.examples())
     require(example.tokens() <= options.tokens_per_batch, "data", data.path(), ":", example.line, ": the record has ",
             example.tokens(), " tokens, more than tokens_per_batch=", options.tokens_per_batch,
             ": raise that, or lower max_length to cut records");
 }
 
 /// Where, in `order`, the micro-batch or (with batch_size) the step that begins at `begin` ends.
-[[nodiscard]] inline Index micro_batch_end(Dataset const& data, BatchOptions const& options,
+template <BatchSource Data>
+[[nodiscard]] Index micro_batch_end(Data const& data, BatchOptions const& options,
                                            std::span<Index const> order, Index begin) {
   Index end = begin;
   Index tokens = 0;
@@ -68,18 +84,17 @@ inline void validate(BatchOptions const& options, Dataset const& data) {
 }
 
 /// Where, in `order`, the optimizer step that begins at `begin` ends.
-[[nodiscard]] inline Index step_end(Dataset const& data, BatchOptions const& options, std::span<Index const> order,
-                                    Index begin) {
+template <BatchSource Data>
+[[nodiscard]] Index step_end(Data const& data, BatchOptions const& options, std::span<Index const> order, Index begin) {
   if (options.batch_size > 0) return begin + std::min(options.batch_size, std::ssize(order) - begin);
   for (Index i = 0; i < options.gradient_accumulation; ++i) begin = micro_batch_end(data, options, order, begin);
   return begin;
 }
 
 /// The micro-batches of the step that takes order[begin … end-1]: each a list of indices into the data set.
-[[nodiscard]] inline std::vector<std::vector<Index>> plan_micro_batches(Dataset const& data,
-                                                                        BatchOptions const& options,
-                                                                        std::span<Index const> order, Index begin,
-                                                                        Index end) {
+template <BatchSource Data>
+[[nodiscard]] std::vector<std::vector<Index>> plan_micro_batches(Data const& data, BatchOptions const& options,
+                                                                 std::span<Index const> order, Index begin, Index end) {
   std::vector<std::vector<Index>> plan;
   auto const records = [&](Index from, Index to) {
     auto const part = order.subspan(static_cast<std::size_t>(from), static_cast<std::size_t>(to - from));
@@ -113,22 +128,17 @@ inline void validate(BatchOptions const& options, Dataset const& data) {
 
 /// Makes a step's micro-batches, reusing the memory of those in `step`. Each one's normalizer is the weight of the
 /// whole step, so that the sum of their losses, and of their gradients, is that of one large batch.
-inline void build_step(std::vector<TokenBatch>& step, Dataset const& data,
-                       std::vector<std::vector<Index>> const& plan) {
+template <BatchSource Data>
+void build_step(std::vector<typename Data::Batch>& step, Data const& data, std::vector<std::vector<Index>> const& plan) {
   step.resize(plan.size());
   double weight = 0;
   for (std::size_t m = 0; m < plan.size(); ++m) {
-    TokenBatch& batch = step[m];
-    batch.ids.clear();
-    batch.cu_seqlens.clear();
-    batch.rows.clear();
-    batch.targets.clear();
-    batch.weights.clear();
-    batch.records.clear();
+    auto& batch = step[m];
+    batch.clear();
     for (Index const i : plan[m]) append_example(batch, data[i]);
     weight += batch.total_weight();
   }
-  for (TokenBatch& batch : step) batch.normalizer = weight;
+  for (auto& batch : step) batch.normalizer = weight;
 }
 
 }  // namespace graft

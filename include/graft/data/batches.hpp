@@ -9,6 +9,7 @@
 #include <graft/data/dataset.hpp>
 #include <graft/data/epoch_range.hpp>
 #include <graft/data/order.hpp>
+#include <graft/data/packing.hpp>
 #include <graft/loss/token_batch.hpp>
 
 #include <cstdint>
@@ -18,18 +19,21 @@
 namespace graft {
 
 /// A data set as a stream of optimizer steps: ordered, packed without padding, resumable. Models `DataSource`.
-class Batches {
+template <BatchSource Data>
+class BatchStream {
  public:
+  using Batch = typename Data::Batch;
+
   /// Error: options that contradict each other, or a record longer than tokens_per_batch.
-  Batches(Dataset data, BatchOptions const& options) : data_(std::move(data)), options_(options) {
+  BatchStream(Data data, BatchOptions const& options) : data_(std::move(data)), options_(options) {
     validate(options_, data_);
     cursor_ = {options_.seed, 0, 0, data_.fingerprint() ^ static_cast<std::uint64_t>(options_.shuffle)};
     order_ = order_of(0);
   }
 
-  [[nodiscard]] Dataset const& dataset() const { return data_; }
+  [[nodiscard]] Data const& dataset() const { return data_; }
   [[nodiscard]] BatchOptions const& options() const { return options_; }
-  [[nodiscard]] DatasetReport const& report() const { return data_.report(); }
+  [[nodiscard]] auto const& report() const { return data_.report(); }
   /// Records that are trained on.
   [[nodiscard]] Index size() const { return data_.size(); }
 
@@ -50,7 +54,7 @@ class Batches {
   }
 
   /// Makes the micro-batches of the next optimizer step and moves the cursor behind it. Goes on with the next epoch.
-  void next_step(std::vector<TokenBatch>& step) {
+  void next_step(std::vector<Batch>& step) {
     Index const end = step_end(data_, options_, order_, cursor_.position);
     build_step(step, data_, plan_micro_batches(data_, options_, order_, cursor_.position, end));
     cursor_.position = end;
@@ -58,8 +62,8 @@ class Batches {
     cursor_.position = 0;
     order_ = order_of(++cursor_.epoch);
   }
-  [[nodiscard]] std::vector<TokenBatch> next_step() {
-    std::vector<TokenBatch> step;
+  [[nodiscard]] std::vector<Batch> next_step() {
+    std::vector<Batch> step;
     next_step(step);
     return step;
   }
@@ -67,7 +71,7 @@ class Batches {
   /// Whole steps, to the end of the n-th epoch from where the last finished range ended. For gradient accumulation.
   [[nodiscard]] auto steps(Index n) {
     require(n >= 0, "data", "the number of epochs must not be negative: got ", n);
-    return EpochRange<std::vector<TokenBatch>, StepProducer>({this, finished_ + n});
+    return EpochRange<std::vector<Batch>, StepProducer>({this, finished_ + n});
   }
   /// The same as single batches. Error: the options allow a step of more than one micro-batch.
   [[nodiscard]] auto epochs(Index n) {
@@ -76,7 +80,7 @@ class Batches {
             "epochs() needs steps of one batch: with gradient_accumulation=", options_.gradient_accumulation,
             ", batch_size=", options_.batch_size, ", tokens_per_batch=", options_.tokens_per_batch,
             " a step may have several micro-batches: loop over steps()");
-    return EpochRange<TokenBatch, BatchProducer>({{this, finished_ + n}, {}});
+    return EpochRange<Batch, BatchProducer>({{this, finished_ + n}, {}});
   }
 
   /// The place of the next step: behind the one that was taken last.
@@ -102,9 +106,9 @@ class Batches {
 
  private:
   struct StepProducer {
-    Batches* batches;
+    BatchStream* batches;
     Index last_epoch;
-    bool operator()(std::vector<TokenBatch>& step) const {
+    bool operator()(std::vector<Batch>& step) const {
       if (batches->cursor_.epoch >= last_epoch) {
         batches->finished_ = last_epoch;
         return false;
@@ -115,8 +119,8 @@ class Batches {
   };
   struct BatchProducer {
     StepProducer produce;
-    std::vector<TokenBatch> step;
-    bool operator()(TokenBatch& batch) {
+    std::vector<Batch> step;
+    bool operator()(Batch& batch) {
       if (step.size() == 1) std::swap(step.front(), batch);
       if (!produce(step)) return false;
       std::swap(step.front(), batch);
@@ -128,12 +132,15 @@ class Batches {
     return epoch_order(size(), options_.seed, epoch, options_.shuffle);
   }
 
-  Dataset data_;
+  Data data_;
   BatchOptions options_;
   DataCursor cursor_;
   std::vector<Index> order_;
   Index finished_ = 0;  // epoch in which the last finished range ended
 };
+
+/// The stream of a data set of conversations or text.
+using Batches = BatchStream<Dataset>;
 
 static_assert(DataSource<Batches, TokenBatch>);
 

@@ -8,6 +8,7 @@
 #include <graft/data/line_errors.hpp>
 #include <graft/data/line_reader.hpp>
 #include <graft/data/record.hpp>
+#include <graft/loss/token_batch.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -21,6 +22,8 @@ namespace graft {
 /// The examples of one file, all read and checked. Each has at least one supervised token.
 class Dataset {
  public:
+  using Batch = TokenBatch;
+
   /// Takes examples that were made elsewhere. Error: there are none, or one has nothing that is learnt.
   explicit Dataset(std::vector<Example> examples, DatasetReport report = {})
       : examples_(std::move(examples)), report_(std::move(report)) {

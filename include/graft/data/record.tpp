@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+#pragma once
+
 #include <graft/data/record.hpp>
 
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cstddef>
+#include <initializer_list>
 #include <iterator>
 #include <utility>
 
@@ -121,8 +124,9 @@ GRAFT_INLINE std::string& string_of(Json& value, std::string const& field) {
   return value.get_ref<std::string&>();
 }
 
-/// A record's keys, minus those that are null; what changes the meaning of a record and is not supported is refused.
-GRAFT_INLINE Json parse_fields(std::string_view line, RecordOptions const& options,
+/// A record's keys, minus those that are null; what changes the meaning of a record and is not supported is refused. Keys
+/// other than `known` are noted.
+GRAFT_INLINE Json parse_fields(std::string_view line, std::initializer_list<std::string_view> known,
                                std::set<std::string>& ignored_keys) {
   Json object = parse_object(line);
   for (auto item = object.begin(); item != object.end();) item = item->is_null() ? object.erase(item) : std::next(item);
@@ -133,10 +137,14 @@ GRAFT_INLINE Json parse_fields(std::string_view line, RecordOptions const& optio
           "has chat_template_kwargs: arguments for the template are not supported");
   require(!object.contains("input_ids"), "data", "has input_ids: records that are already tokenised are not supported");
   for (auto& [key, item] : object.items())
-    if (key != options.messages_field && key != options.prompt_field && key != options.completion_field &&
-        key != options.text_field)
-      ignored_keys.insert(excerpt(key));
+    if (std::ranges::find(known, key) == known.end()) ignored_keys.insert(excerpt(key));
   return object;
+}
+
+GRAFT_INLINE Json parse_fields(std::string_view line, RecordOptions const& options,
+                               std::set<std::string>& ignored_keys) {
+  return parse_fields(line, {options.messages_field, options.prompt_field, options.completion_field, options.text_field},
+                      ignored_keys);
 }
 
 GRAFT_INLINE std::string list_keys(Json const& object) {

@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -57,7 +58,7 @@ class SafetensorsWeights final : public WeightSource {
 
 /// Weights of a GGUF model of architecture llama, qwen2, qwen3 or gemma3, in their block formats. What llama.cpp's converter
 /// changed is undone: for llama the rows of q and k go back from interleaved to split rotary pairs (whole rows are copied,
-/// so blocks stay exact); for gemma3 the norms, stored as 1 + w, become w again, subtracted in float (exact where
+/// so blocks stay exact, once for all who hold them at a time); for gemma3 the norms, stored as 1 + w, become w again, subtracted in float (exact where
 /// 1 + w ≥ 1/2, else within 2^-25). A tensor without a Hugging Face name keeps its own; `rope_freqs.weight` belongs to the
 /// configuration (`read_gguf_config`) and is not listed.
 class GgufWeights final : public WeightSource {
@@ -79,6 +80,8 @@ class GgufWeights final : public WeightSource {
   GgufFile file_;
   std::string architecture_;
   std::map<std::string, GgufTensor const*, std::less<>> tensors_;
+  mutable std::mutex mutex_;  // guards the copies, which models share while one of them lives
+  mutable std::map<GgufTensor const*, std::weak_ptr<std::byte[]>> copies_;
 };
 
 /// Opens the weights at `path`: a GGUF file, a safetensors file or its index, or a directory that holds safetensors.

@@ -108,13 +108,19 @@ GRAFT_INLINE void GgufWeights::split_rotary_pairs(GgufTensor const& tensor, Host
   require(heads >= 1 && rows % heads == 0 && rows / heads % 2 == 0, "weights", file_.path().string(), ": the ", rows, " rows of tensor ",
           tensor.name, " do not make ", heads, " heads of an even size");
   require(matrix || !is_quantized(out.storage), "weights", file_.path().string(), ": the bias ", tensor.name, " is quantised");
-  auto const row_size = static_cast<std::size_t>(matrix ? row_bytes(out.storage, out.cols()) : block_bytes(out.storage));
-  auto const memory = detail::allocate_bytes(rows * static_cast<Index>(row_size));
-  Index const size = rows / heads, half = size / 2;
-  for (Index row = 0; row < rows; ++row) {
-    Index const inside = row % size;
-    Index const target = row - inside + inside % 2 * half + inside / 2;
-    std::memcpy(memory.get() + target * static_cast<Index>(row_size), out.data + row * static_cast<Index>(row_size), row_size);
+  std::scoped_lock const lock(mutex_);
+  auto& copy = copies_[&tensor];
+  auto memory = copy.lock();
+  if (!memory) {
+    auto const row_size = static_cast<std::size_t>(matrix ? row_bytes(out.storage, out.cols()) : block_bytes(out.storage));
+    memory = detail::allocate_bytes(rows * static_cast<Index>(row_size));
+    Index const size = rows / heads, half = size / 2;
+    for (Index row = 0; row < rows; ++row) {
+      Index const inside = row % size;
+      Index const target = row - inside + inside % 2 * half + inside / 2;
+      std::memcpy(memory.get() + target * static_cast<Index>(row_size), out.data + row * static_cast<Index>(row_size), row_size);
+    }
+    copy = memory;
   }
   out.data = memory.get();
   out.owner = memory;

@@ -30,6 +30,16 @@ struct TokenBatch {
     for (float weight : weights) total += weight;
     return total;
   }
+  /// Empties it and keeps its memory.
+  void clear() {
+    ids.clear();
+    cu_seqlens.clear();
+    rows.clear();
+    targets.clear();
+    weights.clear();
+    records.clear();
+    normalizer = 0;
+  }
 };
 
 }  // namespace graft

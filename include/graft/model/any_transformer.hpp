@@ -4,6 +4,7 @@
 #include <graft/model/transformer.hpp>
 
 #include <memory>
+#include <optional>
 
 namespace graft {
 
@@ -24,9 +25,17 @@ class AnyTransformer {
   std::span<TokenStats const> forward(TokenBatch const& batch, PassOptions options = {}) {
     return model_->forward(batch, options);
   }
-  void backward(std::span<TokenStats const> gradient) { model_->backward(gradient); }
+  [[nodiscard]] std::span<double const> scores() const { return model_->scores(); }
+  [[nodiscard]] In<T> hidden() const { return model_->hidden(); }
+  void backward(std::span<TokenStats const> gradient, std::span<double const> score_gradient = {}) {
+    model_->backward(gradient, score_gradient);
+  }
+  void backward_hidden(In<T> gradient) { model_->backward_hidden(gradient); }
   [[nodiscard]] Trainable<T, B> const& trainable() const { return model_->trainable(); }
   [[nodiscard]] std::span<TokenStats> token_gradient() { return model_->token_gradient(); }
+  [[nodiscard]] std::span<double> score_gradient() { return model_->score_gradient(); }
+  void add_score_head(ScoreHeadSpec const& spec = {}) { model_->add_score_head(spec); }
+  [[nodiscard]] std::optional<ScoreHeadSpec> score_head() const { return model_->score_head(); }
   StepPlan reserve(BatchExtent extent, PassOptions options = PassOptions::step()) { return model_->reserve(extent, options); }
   [[nodiscard]] StepPlan plan(BatchExtent extent, PassOptions options = PassOptions::step()) const {
     return model_->plan(extent, options);
@@ -56,9 +65,15 @@ class AnyTransformer {
   struct Concept {
     virtual ~Concept() = default;
     virtual std::span<TokenStats const> forward(TokenBatch const&, PassOptions) = 0;
-    virtual void backward(std::span<TokenStats const>) = 0;
+    virtual std::span<double const> scores() const = 0;
+    virtual In<T> hidden() const = 0;
+    virtual void backward(std::span<TokenStats const>, std::span<double const>) = 0;
+    virtual void backward_hidden(In<T>) = 0;
     virtual Trainable<T, B> const& trainable() const = 0;
     virtual std::span<TokenStats> token_gradient() = 0;
+    virtual std::span<double> score_gradient() = 0;
+    virtual void add_score_head(ScoreHeadSpec const&) = 0;
+    virtual std::optional<ScoreHeadSpec> score_head() const = 0;
     virtual StepPlan reserve(BatchExtent, PassOptions) = 0;
     virtual StepPlan plan(BatchExtent, PassOptions) const = 0;
     virtual StepPlan plan(TokenBatch const&, PassOptions) const = 0;
@@ -82,9 +97,17 @@ class AnyTransformer {
     std::span<TokenStats const> forward(TokenBatch const& batch, PassOptions options) override {
       return model->forward(batch, options);
     }
-    void backward(std::span<TokenStats const> gradient) override { model->backward(gradient); }
+    std::span<double const> scores() const override { return model->scores(); }
+    In<T> hidden() const override { return model->hidden(); }
+    void backward(std::span<TokenStats const> gradient, std::span<double const> score_gradient) override {
+      model->backward(gradient, score_gradient);
+    }
+    void backward_hidden(In<T> gradient) override { model->backward_hidden(gradient); }
     Trainable<T, B> const& trainable() const override { return model->trainable(); }
     std::span<TokenStats> token_gradient() override { return model->token_gradient(); }
+    std::span<double> score_gradient() override { return model->score_gradient(); }
+    void add_score_head(ScoreHeadSpec const& spec) override { model->add_score_head(spec); }
+    std::optional<ScoreHeadSpec> score_head() const override { return model->score_head(); }
     StepPlan reserve(BatchExtent extent, PassOptions options) override { return model->reserve(extent, options); }
     StepPlan plan(BatchExtent extent, PassOptions options) const override { return model->plan(extent, options); }
     StepPlan plan(TokenBatch const& batch, PassOptions options) const override { return model->plan(batch, options); }

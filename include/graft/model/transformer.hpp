@@ -10,7 +10,9 @@
 #include <graft/nn/block.hpp>
 #include <graft/nn/embedding.hpp>
 #include <graft/nn/lm_head.hpp>
+#include <graft/nn/score_head.hpp>
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
@@ -20,15 +22,26 @@
 
 namespace graft {
 
+/// Which heads read the hidden states of a pass. `none`: the pass stops at the hidden states themselves.
+enum class Heads : std::uint8_t { none = 0, language = 1, score = 2, both = 3 };
+
+[[nodiscard]] constexpr bool has(Heads heads, Heads one) {
+  return (static_cast<unsigned>(heads) & static_cast<unsigned>(one)) == static_cast<unsigned>(one);
+}
+[[nodiscard]] constexpr Heads operator|(Heads a, Heads b) {
+  return static_cast<Heads>(static_cast<unsigned>(a) | static_cast<unsigned>(b));
+}
+
 /// How a forward pass runs.
 struct PassOptions {
   bool gradient = false;         ///< keep what backward needs
   bool training = false;         ///< dropout acts
   bool adapters = true;          ///< false: the base model alone
   bool entropy_gradient = false;  ///< the loss will have a gradient with respect to the entropy
+  Heads heads = Heads::language;
 
   /// A pass of a training step.
-  [[nodiscard]] static PassOptions step() { return {true, true, true, false}; }
+  [[nodiscard]] static PassOptions step(Heads heads = Heads::language) { return {true, true, true, false, heads}; }
 };
 
 /// The largest batch of a run: what memory is planned for.
@@ -54,7 +67,7 @@ struct StepPlan {
 };
 
 /// A decoder-only transformer of architecture `Arch` in scalar T on backend B, adapted by A.
-///   forward   tokens → token statistics of the supervised predictions
+///   forward   tokens → token statistics of the supervised predictions, scores of the same rows, or both
 ///   backward  their gradient → gradients of everything that is trained
 /// Not thread-safe. Memory: the weights, the adapter, and one arena that `reserve` plans; a pass larger than what was
 /// reserved plans anew, once.
@@ -96,12 +109,22 @@ class Transformer {
     local_rope_ = rope_frequencies(config_.head_dim, config_.rope_local_theta, RopeScaling{});
   }
 
-  /// Runs the packed sequences of `batch`; returns the statistics of its N supervised predictions, valid until the next
-  /// pass. With `options.gradient`, `backward` may follow. Errors: ids or rows out of range (see data's `validate`).
+  /// Runs the packed sequences of `batch` and the heads of `options` on the hidden states of its N rows; returns the
+  /// statistics of its supervised predictions (none without the language head; then `batch.targets` may be empty), valid
+  /// until the next pass. With `options.gradient`, `backward` may follow. Errors: a score head that there is not; ids or rows
+  /// out of range (see data's `validate`).
   std::span<TokenStats const> forward(TokenBatch const& batch, PassOptions options = {});
 
-  /// Adds the gradients of Σ_n ⟨gradient[n], stats[n]⟩ for the pass that `forward` kept, to every trained parameter.
-  void backward(std::span<TokenStats const> gradient);
+  /// The scores of the last pass with the score head, (N·num_labels), row by row; valid until the next pass.
+  [[nodiscard]] std::span<double const> scores() const { return scores_; }
+  /// The hidden states of the last pass after the final norm, (N, C), in the backend's memory; valid until the next pass.
+  [[nodiscard]] In<T> hidden() const { return tape_.normed; }
+
+  /// Adds the gradients of Σ_n ⟨gradient[n], stats[n]⟩ + Σ_i score_gradient[i]·scores[i] for the pass that `forward` kept, to
+  /// every trained parameter. Each span belongs to a head of that pass and is empty without it.
+  void backward(std::span<TokenStats const> gradient, std::span<double const> score_gradient = {});
+  /// The same for a head of the caller's own: from the gradient (N, C) of `hidden()`, in the backend's memory.
+  void backward_hidden(In<T> gradient);
 
   /// Everything that is trained, in the order of the model.
   [[nodiscard]] Trainable<T, B> const& trainable() const { return trainable_; }
@@ -110,6 +133,24 @@ class Transformer {
   [[nodiscard]] std::span<TokenStats> token_gradient() {
     token_gradient_.resize(stats_.size());
     return token_gradient_;
+  }
+  /// The same for its scores.
+  [[nodiscard]] std::span<double> score_gradient() {
+    score_gradient_.resize(scores_.size());
+    return score_gradient_;
+  }
+
+  /// Gives the model a score head, whose weight joins what is trained: call it before an optimizer is bound. A second call
+  /// is an error.
+  void add_score_head(ScoreHeadSpec const& spec = {}) {
+    require(!score_head_, "score", "this model has a score head already");
+    score_head_.emplace(*backend_, spec, config_.hidden_size);
+    score_head_->append(trainable_.params);
+    twin_.reset();
+  }
+  /// The score head's specification; nothing without one.
+  [[nodiscard]] std::optional<ScoreHeadSpec> score_head() const {
+    return score_head_ ? std::optional(score_head_->spec()) : std::nullopt;
   }
 
   /// Plans memory for passes up to `extent` and takes it. Returns the plan.
@@ -229,7 +270,8 @@ class Transformer {
     Out<T> d;                     // (T, C), gradient of the residual stream
     std::int32_t const* ids = nullptr;
     std::int32_t const* rows = nullptr;
-    Out<T> selected;              // (N, C), residual stream of the supervised rows
+    Out<T> selected;              // (N, C), residual stream of the batch's rows
+    Out<T> normed;                // (N, C), the same after the final norm
     typename LmHead<T, B>::Pass head;
     std::span<std::int32_t const> cu_seqlens;
     In<T> cos, sin, local_cos, local_sin;
@@ -251,6 +293,9 @@ class Transformer {
     return view.data;
   }
   void take_rope(Workspace<B>& workspace, std::span<std::int32_t const> positions);
+  /// Ends the tape and calls fill(workspace, d_normed) for the gradient of the hidden states, (N, C); then all below them.
+  template <class F>
+  void backward_from_hidden(F&& fill);
   /// Plans and takes memory unless what is there suffices.
   void ensure(BatchExtent extent, PassOptions const& options);
   [[nodiscard]] Twin& twin() const;
@@ -263,6 +308,7 @@ class Transformer {
   std::optional<typename Arch::template Norm<T, B>> final_norm_;
   std::unique_ptr<Weight<T, B>> head_weight_;
   std::optional<LmHead<T, B>> head_;
+  std::optional<ScoreHead<T, B>> score_head_;
   std::vector<std::string> adapted_;
   std::size_t first_trained_ = 0;
   RopeFrequencies global_rope_, local_rope_;
@@ -272,7 +318,7 @@ class Transformer {
   /// What the arena suffices for: passes without and with gradient.
   struct Reserved {
     BatchExtent extent;
-    PassOptions options;
+    PassOptions options = {.heads = Heads::none};
   };
   Reserved reserved_[2];
   mutable std::unique_ptr<Twin> twin_;
@@ -285,6 +331,7 @@ class Transformer {
   std::vector<typename BlockType::Saved> saved_;
   std::vector<std::int32_t> host_positions_;
   std::vector<TokenStats> stats_, token_gradient_;
+  std::vector<double> scores_, score_gradient_;
   Trainable<T, B> trainable_;
 };
 

@@ -25,6 +25,8 @@ void Transformer<Arch, T, B, A>::take_rope(Workspace<B>& workspace, std::span<st
 
 template <class Arch, Scalar T, class B, class A>
 std::span<TokenStats const> Transformer<Arch, T, B, A>::forward(TokenBatch const& batch, PassOptions options) {
+  bool const language = has(options.heads, Heads::language), score = has(options.heads, Heads::score);
+  require(!score || score_head_, "model", "this pass asks for scores: give the model a head by add_score_head first");
   ensure({batch.tokens(), batch.supervised(), batch.sequences()}, options);
   arena_->release(0);
   if (options.training) ++pass_;
@@ -38,7 +40,7 @@ std::span<TokenStats const> Transformer<Arch, T, B, A>::forward(TokenBatch const
   tape_.cu_seqlens = batch.cu_seqlens;
   tape_.ids = take_integers(ws, batch.ids);
   tape_.rows = take_integers(ws, batch.rows);
-  auto const* targets = take_integers(ws, batch.targets);
+  auto const* targets = language ? take_integers(ws, batch.targets) : nullptr;
   take_rope(ws, host_positions_);
 
   Index const tokens = batch.tokens(), width = config_.hidden_size;
@@ -62,19 +64,20 @@ std::span<TokenStats const> Transformer<Arch, T, B, A>::forward(TokenBatch const
 
   Index const supervised = batch.supervised();
   tape_.selected = ws.template take<T>(supervised, width);
-  auto const normed = ws.template take<T>(supervised, width);
-  backend_->embedding_forward(tape_.rows, dense(x), T{1}, tape_.selected);  // gathers the supervised rows
-  final_norm_->forward(ws, tape_.selected, normed);
-  stats_.resize(static_cast<std::size_t>(supervised));
-  tape_.head = head_->forward(ws, normed, targets, options.gradient, options.entropy_gradient, stats_);
+  tape_.normed = ws.template take<T>(supervised, width);
+  backend_->embedding_forward(tape_.rows, dense(x), T{1}, tape_.selected);  // gathers the rows
+  final_norm_->forward(ws, tape_.selected, tape_.normed);
+  stats_.resize(language ? static_cast<std::size_t>(supervised) : 0);
+  scores_.resize(score ? static_cast<std::size_t>(supervised * score_head_->spec().num_labels) : 0);
+  if (score) score_head_->forward(ws, tape_.normed, scores_);
+  if (language) tape_.head = head_->forward(ws, tape_.normed, targets, options.gradient, options.entropy_gradient, stats_);
   return stats_;
 }
 
 template <class Arch, Scalar T, class B, class A>
-void Transformer<Arch, T, B, A>::backward(std::span<TokenStats const> gradient) {
+template <class F>
+void Transformer<Arch, T, B, A>::backward_from_hidden(F&& fill) {
   require(tape_.kept, "model", "backward needs a forward pass with PassOptions{.gradient = true} before it, once");
-  require(gradient.size() == stats_.size(), "model", "backward got ", gradient.size(), " token gradients for ",
-          stats_.size(), " supervised tokens");
   tape_.kept = false;
   auto ws = workspace(options_);
   Out<T> const d = tape_.d;
@@ -84,7 +87,7 @@ void Transformer<Arch, T, B, A>::backward(std::span<TokenStats const> gradient) 
     auto const d_normed = ws.template take<T>(tape_.selected.rows, tape_.selected.cols);
     auto const d_selected = ws.template take<T>(tape_.selected.rows, tape_.selected.cols);
     set_zero(*backend_, d_selected);
-    head_->backward(ws, tape_.head, stats_, gradient, d_normed);
+    fill(ws, d_normed);
     final_norm_->backward(ws, tape_.selected, d_normed, d_selected);
     backend_->embedding_backward(tape_.rows, d_selected, T{1}, d);  // scatters them back
   }
@@ -94,6 +97,28 @@ void Transformer<Arch, T, B, A>::backward(std::span<TokenStats const> gradient) 
                             layer > first_trained_ || embedding_->trained(), d);
   embedding_->backward(*backend_, tape_.ids, d);
   backend_->synchronize();
+}
+
+template <class Arch, Scalar T, class B, class A>
+void Transformer<Arch, T, B, A>::backward(std::span<TokenStats const> gradient, std::span<double const> score_gradient) {
+  require(!tape_.kept || (gradient.size() == stats_.size() && score_gradient.size() == scores_.size()), "model",
+          "backward got ", gradient.size(), " token gradients and ", score_gradient.size(), " score gradients for ",
+          stats_.size(), " supervised tokens and ", scores_.size(), " scores");
+  backward_from_hidden([&](Workspace<B>& ws, Out<T> d_normed) {
+    if (has(options_.heads, Heads::language))
+      head_->backward(ws, tape_.head, stats_, gradient, d_normed);
+    else
+      set_zero(*backend_, d_normed);
+    if (has(options_.heads, Heads::score)) score_head_->backward(ws, tape_.normed, score_gradient, d_normed);
+  });
+}
+
+template <class Arch, Scalar T, class B, class A>
+void Transformer<Arch, T, B, A>::backward_hidden(In<T> gradient) {
+  require(!tape_.kept || (gradient.rows == tape_.normed.rows && gradient.cols == tape_.normed.cols), "model",
+          "backward_hidden got a gradient of shape (", gradient.rows, ", ", gradient.cols, ") for hidden states of shape (",
+          tape_.normed.rows, ", ", tape_.normed.cols, ")");
+  backward_from_hidden([&](Workspace<B>&, Out<T> d_normed) { backend_->copy(gradient, d_normed); });
 }
 
 template <class Arch, Scalar T, class B, class A>
@@ -148,7 +173,7 @@ void Transformer<Arch, T, B, A>::ensure(BatchExtent extent, PassOptions const& o
   auto const covers = [](bool has, bool wants) { return has || !wants; };
   bool const fits = arena_ && extent.tokens <= have.tokens && extent.supervised <= have.supervised &&
                     extent.sequences <= have.sequences && covers(had.training, options.training) &&
-                    covers(had.entropy_gradient, options.entropy_gradient);
+                    covers(had.entropy_gradient, options.entropy_gradient) && has(had.heads, options.heads);
   if (!fits) reserve(extent, options);
 }
 
@@ -160,6 +185,7 @@ StepPlan Transformer<Arch, T, B, A>::reserve(BatchExtent extent, PassOptions opt
   had.gradient = options.gradient;
   had.training |= options.training;
   had.entropy_gradient |= options.entropy_gradient;
+  had.heads = had.heads | options.heads;
   if constexpr (std::is_same_v<B, Dry>) {  // the twin itself: nothing to plan, any amount is there
     if (!arena_) arena_ = std::make_unique<Arena<B>>(*backend_, std::numeric_limits<std::size_t>::max() / 4);
     return {};
@@ -185,6 +211,7 @@ auto Transformer<Arch, T, B, A>::twin() const -> Twin& {
   twin_backend_ = std::make_unique<Dry>();
   twin_ = std::make_unique<Twin>(config_, adapter_, *twin_backend_, provider);
   twin_->recompute_ = recompute_;
+  if (score_head_) twin_->add_score_head(score_head_->spec());
   return *twin_;
 }
 
@@ -197,17 +224,16 @@ StepPlan Transformer<Arch, T, B, A>::plan(BatchExtent extent, PassOptions option
   batch.rows.assign(static_cast<std::size_t>(extent.supervised), 0);
   batch.targets.assign(static_cast<std::size_t>(extent.supervised), 0);
   StepPlan plan = this->plan(batch, options);
+  if (options.gradient || !has(options.heads, Heads::language)) return plan;
   // Cached passes take the logits of their rows instead of the head's state; both are small beside each other.
   auto& cached = twin();
   std::vector<CacheLayer<T>> layers(blocks_.size(), CacheLayer<T>{nullptr, nullptr, 0});
   std::vector<std::int32_t> const zeros(static_cast<std::size_t>(extent.tokens), 0);
   std::vector<CacheEntry> entries(static_cast<std::size_t>(std::max<Index>(extent.sequences, 1)));
-  if (!options.gradient) {
-    cached.arena_->reset_peak();
-    std::vector<T> logits;
-    cached.forward_cached(zeros, zeros, layers, entries, batch.rows, true, logits);
-    plan.arena_bytes = std::max(plan.arena_bytes, cached.arena_->peak());
-  }
+  cached.arena_->reset_peak();
+  std::vector<T> logits;
+  cached.forward_cached(zeros, zeros, layers, entries, batch.rows, true, logits);
+  plan.arena_bytes = std::max(plan.arena_bytes, cached.arena_->peak());
   return plan;
 }
 
@@ -218,7 +244,7 @@ StepPlan Transformer<Arch, T, B, A>::plan(TokenBatch const& batch, PassOptions o
   backend.reset();
   if (dry.arena_) dry.arena_->reset_peak();
   auto const stats = dry.forward(batch, options);
-  if (options.gradient) dry.backward(stats);
+  if (options.gradient) dry.backward(stats, dry.scores());
   return {dry.arena_->peak(), backend.flops()};
 }
 

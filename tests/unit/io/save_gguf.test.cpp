@@ -84,3 +84,25 @@ TEST_CASE("save gguf: blocks keep the model close, and what cannot be written is
   CHECK_THROWS_WITH_AS(save_gguf(scaled, byte_level_spec(), path, Storage::f32), doctest::Contains("without rope scaling"),
                        Error);
 }
+
+TEST_CASE("save gguf: models built from one opened file hold the same weights, rearranged rows too") {
+  auto const config = byte_config();
+  test::RandomWeights weights(config);
+  Reference backend;
+  test::TemporaryDirectory const folder;
+  auto const path = folder.path() / "model.gguf";
+  save_gguf(Model(config, {}, backend, weights.provider()), byte_level_spec(), path, Storage::q8_0);
+  auto const files = open_model(path);
+  auto const holders = [&](std::string const& name) { return files.weights->get(name).owner.use_count() - 1; };
+  auto const mapping = holders("model.embed_tokens.weight");
+  std::string const query = "model.layers.1.self_attn.q_proj.weight";
+  auto const first = build_model<Llama, float>(files, Frozen{}, backend);
+  CHECK(holders(query) == 1);
+  {
+    auto const second = build_model<Llama, float>(files, Frozen{}, backend);
+    CHECK(holders(query) == 2);
+    // Embedding, v, o, gate, up and down of three layers, and the tied head: all refer to the mapped file.
+    CHECK(holders("model.embed_tokens.weight") == mapping + 2 * (1 + 3 * 5));
+  }
+  CHECK(holders(query) == 1);
+}

@@ -94,6 +94,11 @@ TEST_CASE("gguf weights: llama's rotary rows go back to split halves, in every b
     CHECK(k[0] == decoded(q)[0]);
     CHECK(k[static_cast<std::size_t>(cols)] == decoded(q)[static_cast<std::size_t>(cols)]);
     CHECK(decoded(weights->get("model.layers.7.self_attn.q_proj.bias")) == bias);
+    // Who asks again gets the same memory, as long as somebody holds it.
+    CHECK(weights->get("model.layers.7.self_attn.q_proj.weight").data == q.data);
+    CHECK(weights->get("model.layers.7.self_attn.q_proj.weight").owner == q.owner);
+    std::weak_ptr<void const> const bias_memory = weights->get("model.layers.7.self_attn.q_proj.bias").owner;
+    CHECK(bias_memory.expired());
     // v is not rotated and comes straight from the mapping.
     CHECK(std::equal(tensors.memory["blk.7.attn_v.weight"].begin(), tensors.memory["blk.7.attn_v.weight"].end(),
                      weights->get("model.layers.7.self_attn.v_proj.weight").data));

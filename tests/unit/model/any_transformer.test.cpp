@@ -6,6 +6,7 @@
 #include <graft/model/gemma3.hpp>
 #include <graft/model/kv_cache.hpp>
 #include <graft/model/llama.hpp>
+#include <graft/optim/clip.hpp>
 
 #include <support/module_bench.hpp>
 #include <support/tiny_model.hpp>
@@ -57,6 +58,20 @@ Observed observe(Model& model) {
     seen.names.push_back(param.name);
     seen.numbers.insert(seen.numbers.end(), param.grad.data, param.grad.data + param.grad.size());
   }
+  model.add_score_head({.num_labels = 2, .seed = 5});
+  note(model.score_head()->num_labels);
+  model.trainable().zero_grad();
+  note_stats(model.forward(batch, PassOptions::step(Heads::both)));
+  auto const score_gradient = model.score_gradient();
+  for (std::size_t i = 0; i < score_gradient.size(); ++i) {
+    note(model.scores()[i]);
+    score_gradient[i] = 0.3;
+  }
+  model.backward(model.token_gradient(), score_gradient);
+  note(grad_norm(model.trainable()));
+  model.forward(batch, PassOptions::step(Heads::none));
+  model.backward_hidden(model.hidden());
+  note(grad_norm(model.trainable()));
   KvCache<double, Reference> cache(model.backend(), model.config(), 1, 4);
   std::vector<std::int32_t> const ids{3, 5, 1}, positions{0, 1, 2}, rows{2};
   std::vector<CacheEntry> const entries{{0, 0, 3, 3}};

@@ -203,6 +203,117 @@ TEST_CASE("transformer: the planned memory is what a step uses, to the byte") {
   }
 }
 
+/// A sum over the scores with different factors.
+double score_probe(std::span<double const> scores, std::span<double> gradient) {
+  double value = 0;
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    double const w = 0.7 - 0.2 * static_cast<double>(i);
+    value += w * scores[i] + 0.5 * scores[i] * scores[i];
+    gradient[i] = w + scores[i];
+  }
+  return value;
+}
+
+TEST_CASE("transformer: a score head alone, and both heads on one pass, have right gradients and the planned memory") {
+  auto const config = test::tiny_config();
+  test::RandomWeights weights(config);
+  Reference backend;
+  auto batch = test::random_batch(config, {7, 1, 5});
+  for (Heads const heads : {Heads::score, Heads::both}) {
+    Transformer<Llama, double, Reference, Lora> model(config, Lora{.rank = 3, .dropout = 0.2}, backend, weights.provider());
+    model.add_score_head({.num_labels = 2, .seed = 3, .initializer_range = 0.4});
+    CHECK(model.trainable().params.back().name == "score.weight");
+    CHECK(model.score_head() == ScoreHeadSpec{.num_labels = 2, .seed = 3, .initializer_range = 0.4});
+    disturb(model);
+    PassOptions const options = {true, true, true, has(heads, Heads::language), heads};
+    auto const plan = model.reserve({batch.tokens(), batch.supervised(), batch.sequences()}, options);
+    std::vector<TokenStats> gradient;
+    auto const loss = [&] {
+      model.set_dropout(5, 0);
+      auto const stats = model.forward(batch, options);
+      CHECK(stats.size() == (heads == Heads::score ? 0 : batch.rows.size()));
+      CHECK(model.scores().size() == 2 * batch.rows.size());
+      return probe(stats, gradient) + score_probe(model.scores(), model.score_gradient());
+    };
+    loss();
+    model.trainable().zero_grad();
+    model.backward(gradient, model.score_gradient());
+    CHECK(model.arena_peak() == plan.arena_bytes);
+    auto const result = test::check_gradients(model.trainable().params, loss);
+    CHECK_MESSAGE(result.largest <= 1e-6, result.where, " deviates by ", result.largest);
+    CHECK(model.arena_capacity() == plan.arena_bytes);
+  }
+}
+
+TEST_CASE("transformer: a head of the caller's own starts from the hidden states and their gradient") {
+  auto const config = test::tiny_config();
+  test::RandomWeights weights(config);
+  Reference backend;
+  auto batch = test::random_batch(config, {6, 4});
+  batch.targets.clear();  // nobody reads them
+  Transformer<Llama, double, Reference, Lora> model(config, Lora{.rank = 2}, backend, weights.provider());
+  model.add_score_head({.initializer_range = 0.5});
+  disturb(model);
+  auto const& params = model.trainable().params;
+
+  model.trainable().zero_grad();
+  CHECK(model.forward(batch, PassOptions::step(Heads::score)).empty());
+  std::vector<double> const scores(model.scores().begin(), model.scores().end());
+  score_probe(scores, model.score_gradient());
+  model.backward({}, model.score_gradient());
+  std::vector<std::vector<double>> expected;
+  for (auto const& param : params) expected.emplace_back(param.grad.data, param.grad.data + param.grad.size());
+
+  model.trainable().zero_grad();
+  model.forward(batch, PassOptions::step(Heads::none));
+  auto const hidden = model.hidden();
+  auto const word = params.back().value;
+  std::vector<double> outer(static_cast<std::size_t>(hidden.size())), d(scores.size());
+  score_probe(scores, d);
+  for (Index n = 0; n < hidden.rows; ++n) {
+    double score = 0;
+    for (Index c = 0; c < hidden.cols; ++c) {
+      score += hidden.row(n)[c] * word.data[c];
+      outer[static_cast<std::size_t>(n * hidden.cols + c)] = d[static_cast<std::size_t>(n)] * word.data[c];
+    }
+    CHECK(score == doctest::Approx(scores[static_cast<std::size_t>(n)]).epsilon(1e-12));
+  }
+  model.backward_hidden({outer.data(), hidden.rows, hidden.cols});
+  for (std::size_t p = 0; p + 1 < params.size(); ++p)
+    for (Index i = 0; i < params[p].grad.size(); ++i)
+      CHECK(params[p].grad.data[i] == doctest::Approx(expected[p][static_cast<std::size_t>(i)]).epsilon(1e-10));
+  CHECK(model.scores().empty());
+}
+
+TEST_CASE("transformer: the packed rows of a score pass equal the same sequences one by one, and a language pass may follow") {
+  auto const config = test::tiny_config();
+  test::RandomWeights weights(config);
+  Reference backend;
+  Transformer<Llama, double, Reference, Frozen> model(config, {}, backend, weights.provider());
+  model.add_score_head();
+  auto packed = test::random_batch(config, {7, 1, 5});
+  packed.rows = {6, 7, 12};
+  packed.targets = {0, 0, 0};
+  model.reserve({13, 3, 3}, {.heads = Heads::score});
+  auto const small = model.arena_capacity();
+  model.forward(packed, {.heads = Heads::score});
+  CHECK(model.arena_capacity() == small);
+  std::vector<double> const together(model.scores().begin(), model.scores().end());
+  for (std::size_t s = 0; s < 3; ++s) {
+    auto const begin = packed.cu_seqlens[s], end = packed.cu_seqlens[s + 1];
+    TokenBatch one;
+    one.ids.assign(packed.ids.begin() + begin, packed.ids.begin() + end);
+    one.cu_seqlens = {0, end - begin};
+    one.rows = {end - begin - 1};
+    model.forward(one, {.heads = Heads::score});
+    CHECK(model.scores()[0] == doctest::Approx(together[s]).epsilon(1e-12));
+  }
+  auto const stats = model.forward(packed);
+  CHECK(stats.size() == 3);
+  CHECK(model.scores().empty());
+  CHECK(model.arena_capacity() > small);
+}
+
 TEST_CASE("transformer: mistakes are named") {
   auto const config = test::tiny_config();
   test::RandomWeights weights(config);
@@ -221,4 +332,11 @@ TEST_CASE("transformer: mistakes are named") {
   CHECK_THROWS_WITH_AS(build({.rank = 2, .modules_to_save = {"lm_head"}}), doctest::Contains("shares its weight"), Error);
   Model model(config, {.rank = 2}, backend, weights.provider());
   CHECK_THROWS_WITH_AS(model.backward({}), doctest::Contains("backward needs a forward pass"), Error);
+  auto const batch = test::random_batch(config, {5});
+  CHECK_THROWS_WITH_AS(model.forward(batch, {.heads = Heads::score}), doctest::Contains("give the model a head by add_score_head first"), Error);
+  model.add_score_head();
+  CHECK_THROWS_WITH_AS(model.add_score_head(), "[score] this model has a score head already", Error);
+  model.forward(batch, PassOptions::step(Heads::score));
+  CHECK_THROWS_WITH_AS(model.backward(std::vector<TokenStats>(1)), doctest::Contains("backward got 1 token gradients and 0 score gradients for 0"), Error);
+  CHECK_THROWS_WITH_AS(model.backward_hidden({nullptr, 1, 2}), doctest::Contains("a gradient of shape (1, 2) for hidden states of shape ("), Error);
 }
