@@ -9,9 +9,9 @@ endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(graft_dev INTERFACE -fconcepts-diagnostics-depth=2)
   if(CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-    # GCC 12 warns falsely: of std::optional and Eigen temporaries (maybe-uninitialized), and of "text" + std::string
-    # (restrict, GCC bug 105651).
-    target_compile_options(graft_dev INTERFACE -Wno-maybe-uninitialized -Wno-restrict)
+    # GCC 12 warns falsely: of std::optional and Eigen temporaries (maybe-uninitialized), of its own AVX-512 intrinsics
+    # (uninitialized, GCC bug 105593), and of "text" + std::string (restrict, GCC bug 105651).
+    target_compile_options(graft_dev INTERFACE -Wno-maybe-uninitialized -Wno-uninitialized -Wno-restrict)
   endif()
 endif()
 if(GRAFT_NATIVE)
