@@ -3,6 +3,7 @@
 
 #include <graft/core/scalar.hpp>
 #include <graft/data/rollout.hpp>
+#include <graft/loss/metrics.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -34,6 +35,7 @@ struct PolicyRow {
   double judge = none;                 ///< reward of a held-out judge on the same completions
   double prompt_tokens = 0, completion_tokens = 0;
   double generation_seconds = 0, seconds = 0;
+  Metrics metrics{};  ///< of rewards, by their names
 
   template <class Row, class F>
   static void visit(Row& row, F&& f) {
