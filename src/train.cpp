@@ -4,3 +4,4 @@
 #include <graft/train/loss_curve.tpp>
 #include <graft/train/metrics_log.tpp>
 #include <graft/train/trainer_state.tpp>
+#include <graft/train/verifiable_rewards.tpp>

@@ -41,8 +41,9 @@ struct LossReport {
 /// A loss is a plain aggregate with a batch type, callable as loss(stats, batch, gradient):
 ///   stats (N), read;  batch, the labels, weights, advantages … that belong to it;
 ///   gradient (N), written whole: d value / d stats.
-/// It needs no model, no backend and no vocabulary. `L::needs_entropy`, if it is there and true, asks the head to
-/// provide for a gradient with respect to the entropy.
+/// It needs no model, no backend and no vocabulary. `needs_entropy`, if it is there and true – a constant, or a member function
+/// where the values decide – asks the head to provide for a gradient with respect to the entropy; a member `temperature`
+/// asks for the statistics of the logits divided by it.
 template <class L>
 concept Loss = std::is_aggregate_v<L> && requires { typename L::Batch; } &&
                std::derived_from<typename L::Batch, TokenBatch> &&

@@ -17,7 +17,9 @@
 namespace graft {
 
 /// Continues every prompt. Sequences share the passes: a slot that ends takes the next prompt. A beginning that all
-/// prompts share is computed once, and so is the prompt of a continuation and of an answer to be scored. What a sequence becomes does not depend on the others but for rounding in the last bit.
+/// prompts share is computed once, and so is the prompt of a continuation and of an answer to be scored, and that of several
+/// samples of one prompt which follow one another. What a sequence becomes does not depend on the others but for rounding in
+/// the last bit.
 template <class Model>
 class Generator {
  public:
@@ -47,12 +49,17 @@ class Generator {
         std::vector<Sequence> fresh;
         Index tokens = 0;
         while (next < prompts.size() && !free.empty()) {
-          auto const length = static_cast<Index>(prompts[next].size()) - shared_;
+          auto const same = [&](Sequence const& other) { return prompts[other.prompt] == prompts[next]; };
+          auto const all = static_cast<Index>(prompts[next].size());
+          if (shared_ < all - 1 && std::any_of(fresh.begin(), fresh.end(), same)) break;  // cached after this pass
+          auto const twin = std::find_if(active.begin(), active.end(), same);
+          Index const known = twin == active.end() ? shared_ : all - 1;
+          auto const length = all - known;
           if (!fresh.empty() && tokens + length > options_.prefill_tokens) break;
           tokens += length;
-          fresh.push_back({next++, free.back(), shared_});
+          fresh.push_back({next++, free.back(), known});
           free.pop_back();
-          if (shared_ > 0) cache_->copy_prefix(slots_, fresh.back().slot, shared_);
+          if (known > 0) cache_->copy_prefix(twin == active.end() ? slots_ : twin->slot, fresh.back().slot, known);
         }
         for (auto const& sequence : fresh) active.push_back(sequence);
         auto const started = std::span<Sequence>(active).last(fresh.size());

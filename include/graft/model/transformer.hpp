@@ -39,6 +39,7 @@ struct PassOptions {
   bool adapters = true;          ///< false: the base model alone
   bool entropy_gradient = false;  ///< the loss will have a gradient with respect to the entropy
   Heads heads = Heads::language;
+  double temperature = 1;  ///< the token statistics are those of the logits divided by it, as a sampler's are
 
   /// A pass of a training step.
   [[nodiscard]] static PassOptions step(Heads heads = Heads::language) { return {true, true, true, false, heads}; }

@@ -4,6 +4,7 @@
 #include <graft/model/transformer.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 namespace graft {
@@ -27,6 +28,8 @@ template <class Arch, Scalar T, class B, class A>
 std::span<TokenStats const> Transformer<Arch, T, B, A>::forward(TokenBatch const& batch, PassOptions options) {
   bool const language = has(options.heads, Heads::language), score = has(options.heads, Heads::score);
   require(!score || score_head_, "model", "this pass asks for scores: give the model a head by add_score_head first");
+  require(options.temperature > 0 && std::isfinite(options.temperature), "model", "the temperature of a pass must be above 0: got ",
+          options.temperature);
   ensure({batch.tokens(), batch.supervised(), batch.sequences()}, options);
   arena_->release(0);
   if (options.training) ++pass_;
@@ -70,7 +73,14 @@ std::span<TokenStats const> Transformer<Arch, T, B, A>::forward(TokenBatch const
   stats_.resize(language ? static_cast<std::size_t>(supervised) : 0);
   scores_.resize(score ? static_cast<std::size_t>(supervised * score_head_->spec().num_labels) : 0);
   if (score) score_head_->forward(ws, tape_.normed, scores_);
-  if (language) tape_.head = head_->forward(ws, tape_.normed, targets, options.gradient, options.entropy_gradient, stats_);
+  if (!language) return stats_;
+  In<T> read = tape_.normed;
+  if (options.temperature != 1) {  // (h / t)·Wᵀ are the logits divided by t
+    auto const scaled = ws.template take<T>(supervised, width);
+    scale(*backend_, static_cast<T>(1 / options.temperature), read, scaled);
+    read = scaled;
+  }
+  tape_.head = head_->forward(ws, read, targets, options.gradient, options.entropy_gradient, stats_);
   return stats_;
 }
 
@@ -105,10 +115,12 @@ void Transformer<Arch, T, B, A>::backward(std::span<TokenStats const> gradient, 
           "backward got ", gradient.size(), " token gradients and ", score_gradient.size(), " score gradients for ",
           stats_.size(), " supervised tokens and ", scores_.size(), " scores");
   backward_from_hidden([&](Workspace<B>& ws, Out<T> d_normed) {
-    if (has(options_.heads, Heads::language))
+    if (has(options_.heads, Heads::language)) {
       head_->backward(ws, tape_.head, stats_, gradient, d_normed);
-    else
+      if (options_.temperature != 1) scale(*backend_, static_cast<T>(1 / options_.temperature), In<T>(d_normed), d_normed);
+    } else {
       set_zero(*backend_, d_normed);
+    }
     if (has(options_.heads, Heads::score)) score_head_->backward(ws, tape_.normed, score_gradient, d_normed);
   });
 }
@@ -173,7 +185,8 @@ void Transformer<Arch, T, B, A>::ensure(BatchExtent extent, PassOptions const& o
   auto const covers = [](bool has, bool wants) { return has || !wants; };
   bool const fits = arena_ && extent.tokens <= have.tokens && extent.supervised <= have.supervised &&
                     extent.sequences <= have.sequences && covers(had.training, options.training) &&
-                    covers(had.entropy_gradient, options.entropy_gradient) && has(had.heads, options.heads);
+                    covers(had.entropy_gradient, options.entropy_gradient) &&
+                    covers(had.temperature != 1, options.temperature != 1) && has(had.heads, options.heads);
   if (!fits) reserve(extent, options);
 }
 
@@ -186,6 +199,7 @@ StepPlan Transformer<Arch, T, B, A>::reserve(BatchExtent extent, PassOptions opt
   had.training |= options.training;
   had.entropy_gradient |= options.entropy_gradient;
   had.heads = had.heads | options.heads;
+  if (options.temperature != 1) had.temperature = options.temperature;
   if constexpr (std::is_same_v<B, Dry>) {  // the twin itself: nothing to plan, any amount is there
     if (!arena_) arena_ = std::make_unique<Arena<B>>(*backend_, std::numeric_limits<std::size_t>::max() / 4);
     return {};

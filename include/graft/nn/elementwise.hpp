@@ -21,6 +21,20 @@ void add(B& backend, MatrixView<T const> x, MatrixView<T> y) {
   backend.map(y.size(), AddTo<T>{}, x.data, y.data);
 }
 
+/// y = factor·x.
+template <class T>
+struct ScaleTo {
+  T factor;
+  GRAFT_HOST_DEVICE void operator()(T const& x, T& y) const { y = factor * x; }
+};
+
+/// y = factor·x for contiguous matrices of one shape, which may be the same.
+template <class B, class T>
+void scale(B& backend, T factor, MatrixView<T const> x, MatrixView<T> y) {
+  assert(x.contiguous() && y.contiguous() && x.size() == y.size());
+  backend.map(y.size(), ScaleTo<T>{factor}, x.data, y.data);
+}
+
 template <class B, class T>
 void set_zero(B& backend, MatrixView<T> y) {
   assert(y.contiguous());

@@ -21,6 +21,7 @@ struct TrainerState {
   std::optional<double> best_metric;  ///< lowest held-out NLL per token
   Index best_step = 0;
   Index evaluations_without_gain = 0;
+  std::map<std::string, double> values;        ///< what else a trainer carries along, such as PPO's KL coefficient
   std::map<std::string, std::string> options;  ///< what must be the same for a resumed run to be the same run
 
   friend bool operator==(TrainerState const&, TrainerState const&) = default;

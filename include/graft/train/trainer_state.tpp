@@ -20,6 +20,7 @@ GRAFT_INLINE void write_trainer_state(std::filesystem::path const& directory, Tr
                   {"epoch", state.cursor.epoch},
                   {"position", state.cursor.position},
                   {"fingerprint", state.cursor.fingerprint}};
+  if (!state.values.empty()) json["values"] = state.values;
   json["options"] = state.options;
   write_atomically(directory / "trainer_state.json", json.dump(2) + "\n");
 }
@@ -44,6 +45,11 @@ GRAFT_INLINE TrainerState read_trainer_state(std::filesystem::path const& direct
   auto const data = object.find_object("data");
   object.require_that(data.has_value(), "the key \"data\" is missing");
   state.cursor = {word(*data, "seed"), data->integer("epoch"), data->integer("position"), word(*data, "fingerprint")};
+  if (auto const values = object.find_object("values"))
+    for (auto const& [key, value] : values->json().items()) {
+      object.require_that(value.is_number(), "values must be numbers: got ", key);
+      state.values[key] = value.get<double>();
+    }
   if (auto const options = object.find_object("options"))
     for (auto const& [key, value] : options->json().items()) state.options[key] = options->string(key);
   return state;

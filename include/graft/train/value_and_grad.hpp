@@ -10,10 +10,12 @@ namespace graft {
 
 namespace detail {
 
-/// Whether loss L has a gradient with respect to the entropy.
+/// Whether a loss has a gradient with respect to the entropy: always or never, or as its values have it.
 template <class L>
-[[nodiscard]] constexpr bool needs_entropy() {
-  if constexpr (requires { L::needs_entropy; })
+[[nodiscard]] constexpr bool needs_entropy(L const& loss) {
+  if constexpr (requires { { loss.needs_entropy() } -> std::same_as<bool>; })
+    return loss.needs_entropy();
+  else if constexpr (requires { { L::needs_entropy } -> std::convertible_to<bool>; })
     return L::needs_entropy;
   else
     return false;
@@ -22,10 +24,14 @@ template <class L>
 }  // namespace detail
 
 /// Adds d loss / d θ of one batch to the gradients of everything that `model` trains; dropout acts. Several calls whose
-/// batches carry one normalizer (see `TokenBatch`) add up to the gradient of the whole: gradient accumulation.
+/// batches carry one normalizer (see `TokenBatch`) add up to the gradient of the whole: gradient accumulation. A loss with a
+/// member `temperature` is given the statistics of the logits divided by it.
 template <class Model, Loss L, std::derived_from<typename L::Batch> Batch>
 LossReport accumulate_grad(Model& model, L const& loss, Batch const& batch) {
-  auto const stats = model.forward(batch, {true, true, true, detail::needs_entropy<L>()});
+  PassOptions pass = PassOptions::step();
+  pass.entropy_gradient = detail::needs_entropy(loss);
+  if constexpr (requires { { loss.temperature } -> std::convertible_to<double>; }) pass.temperature = loss.temperature;
+  auto const stats = model.forward(batch, pass);
   auto const gradient = model.token_gradient();
   LossReport const report = loss(stats, static_cast<typename L::Batch const&>(batch), gradient);
   model.backward(gradient);

@@ -33,7 +33,7 @@ struct EntropyBonus {
   }
 };
 static_assert(Loss<EntropyBonus>);
-static_assert(detail::needs_entropy<EntropyBonus>() && !detail::needs_entropy<CrossEntropy>());
+static_assert(detail::needs_entropy(EntropyBonus{}) && !detail::needs_entropy(CrossEntropy{}));
 
 struct Case {
   explicit Case(double dropout = 0) : model(config, Lora{.rank = 2, .dropout = dropout}, backend, weights.provider()) {
