@@ -31,6 +31,7 @@ int main(int argc, char** argv) {
   cli::add_chat(app);
   cli::add_merge(app);
   cli::add_combine(app);
+  cli::add_export_lora(app);
   cli::add_tokenize(app);
   cli::add_evaluate(app);
   cli::add_inspect(app);

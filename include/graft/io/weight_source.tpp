@@ -4,6 +4,7 @@
 #include <graft/core/error.hpp>
 #include <graft/io/conv1d.hpp>
 #include <graft/io/gguf_names.hpp>
+#include <graft/io/gguf_rotary.hpp>
 #include <graft/io/mapped_file.hpp>
 #include <graft/io/printable.hpp>
 #include <graft/io/weight_source.hpp>
@@ -98,7 +99,7 @@ GRAFT_INLINE HostTensor GgufWeights::get(std::string_view name) const {
   std::string_view const own = tensor.name;
   bool const rotary = own.starts_with("blk.") && (own.ends_with(".attn_q.weight") || own.ends_with(".attn_k.weight") ||
                                                   own.ends_with(".attn_q.bias") || own.ends_with(".attn_k.bias"));
-  if ((architecture_ == "llama" || architecture_ == "smollm3") && rotary) split_rotary_pairs(tensor, out);
+  if (detail::interleaves_rotary_pairs(architecture_) && rotary) split_rotary_pairs(tensor, out);
   if (architecture_ == "gemma3" && own.ends_with("norm.weight")) subtract_one(out);
   return out;
 }
