@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <graft/loss/metrics.hpp>
 #include <graft/loss/token_batch.hpp>
 
 #include <concepts>
@@ -25,6 +26,16 @@ struct LossReport {
   double value = 0;
   double negative_log_likelihood = 0;  ///< Σ -target_logprob·weight, not divided
   double weight = 0;                   ///< Σ weights: divides the line above to a mean
+  Metrics metrics{};                   ///< what else the loss has to tell; most have nothing
+
+  /// The parts of one step add up.
+  LossReport& operator+=(LossReport const& part) {
+    value += part.value;
+    negative_log_likelihood += part.negative_log_likelihood;
+    weight += part.weight;
+    metrics += part.metrics;
+    return *this;
+  }
 };
 
 /// A loss is a plain aggregate with a batch type, callable as loss(stats, batch, gradient):

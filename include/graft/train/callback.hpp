@@ -2,6 +2,7 @@
 #pragma once
 
 #include <graft/core/scalar.hpp>
+#include <graft/loss/metrics.hpp>
 
 #include <concepts>
 
@@ -21,6 +22,7 @@ struct StepContext {
   Index tokens = 0;
   double seconds = 0;  ///< of this step
   double flops = 0;    ///< of this step; 0 unless TrainOptions::count_flops
+  Metrics metrics{};   ///< what the loss tells beside its value
 };
 
 template <class C>

@@ -2,13 +2,24 @@
 #pragma once
 
 #include <graft/core/error.hpp>
+#include <graft/loss/metrics.hpp>
 #include <graft/loss/token_batch.hpp>
 #include <graft/model/transformer.hpp>
 
 #include <cmath>
+#include <sstream>
+#include <string>
 #include <vector>
 
 namespace graft {
+
+/// What an evaluation on held-out data comes to.
+struct EvaluationSummary {
+  double loss = 0;  ///< what is to fall
+  Index supervised_tokens = 0;
+  Metrics metrics{};        ///< what else it found
+  std::string remarks{};    ///< the same for people, beside the loss
+};
 
 /// Negative log-likelihood of the supervised tokens of one record, in nats.
 struct RecordNll {
@@ -23,6 +34,12 @@ struct Evaluation {
   Index tokens = 0;
   [[nodiscard]] double nll_per_token() const { return tokens > 0 ? nll / static_cast<double>(tokens) : 0; }
   [[nodiscard]] double perplexity() const { return std::exp(nll_per_token()); }
+  /// As `EvaluateEvery` takes it.
+  [[nodiscard]] operator EvaluationSummary() const {
+    std::ostringstream remarks;
+    remarks << "perplexity " << perplexity();
+    return {.loss = nll_per_token(), .supervised_tokens = tokens, .remarks = remarks.str()};
+  }
 };
 
 /// Adds the NLL of each sequence of `batch` to its record. Dropout is off. `batch.records` says which record a sequence is.

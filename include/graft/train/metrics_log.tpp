@@ -21,7 +21,8 @@ GRAFT_INLINE std::string decimal(double value, char const* empty) {
 }
 
 GRAFT_INLINE std::optional<std::vector<double>> row_values(std::string const& line,
-                                                           std::vector<std::string> const& keys, bool csv) {
+                                                           std::vector<std::string> const& keys, bool csv,
+                                                           std::size_t cells) {
   double constexpr nan = std::numeric_limits<double>::quiet_NaN();
   std::vector<double> values;
   if (csv) {
@@ -35,7 +36,7 @@ GRAFT_INLINE std::optional<std::vector<double>> row_values(std::string const& li
       values.push_back(value);
       begin = end + 1;
     }
-    if (values.size() != keys.size()) return std::nullopt;
+    if (values.size() != cells) return std::nullopt;
   } else {
     auto const object = nlohmann::json::parse(line, nullptr, false);
     if (!object.is_object()) return std::nullopt;

@@ -48,7 +48,8 @@ class LogMetrics {
                          .supervised_tokens = context.supervised_tokens,
                          .tokens = context.tokens,
                          .seconds = context.seconds,
-                         .tokens_per_second = static_cast<double>(context.tokens) / context.seconds};
+                         .tokens_per_second = static_cast<double>(context.tokens) / context.seconds,
+                         .metrics = context.metrics};
     for (auto* log : logs_) log->write(row);
     return Flow::proceed;
   }
@@ -67,10 +68,10 @@ struct EvaluateEveryOptions {
 };
 
 /// Evaluates on held-out data every n steps and at the end, keeps count of the best, and stops when nothing is gained.
-/// `evaluate` returns the evaluation; `on_best` is called when it is the best so far, with the step.
+/// `evaluate` returns what was found; `on_best` is called when it is the best so far, with the step.
 class EvaluateEvery {
  public:
-  EvaluateEvery(EvaluateEveryOptions options, TrainerState& state, std::function<Evaluation()> evaluate,
+  EvaluateEvery(EvaluateEveryOptions options, TrainerState& state, std::function<EvaluationSummary()> evaluate,
                 std::function<void(Index)> on_best, EvaluationLog& log, Progress& progress)
       : options_(options),
         state_(&state),
@@ -83,14 +84,17 @@ class EvaluateEvery {
     bool const last = context.step == context.total_steps;
     if (!last && (options_.every == 0 || context.step % options_.every != 0)) return Flow::proceed;
     auto const start = std::chrono::steady_clock::now();
-    Evaluation const evaluation = evaluate_();
+    EvaluationSummary const evaluation = evaluate_();
     double const seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    double const loss = evaluation.nll_per_token();
-    log_->write({.step = context.step, .loss = loss, .supervised_tokens = evaluation.tokens, .seconds = seconds});
+    double const loss = evaluation.loss;
+    log_->write({.step = context.step,
+                 .loss = loss,
+                 .supervised_tokens = evaluation.supervised_tokens,
+                 .seconds = seconds,
+                 .metrics = evaluation.metrics});
     bool const best = std::isfinite(loss) && (!state_->best_metric || loss < *state_->best_metric - options_.least_gain);
     std::ostringstream text;
-    text << "step " << context.step << "  held-out loss " << loss << "  perplexity " << evaluation.perplexity()
-         << (best ? "  (best so far)" : "");
+    text << "step " << context.step << "  held-out loss " << loss << "  " << evaluation.remarks << (best ? "  (best so far)" : "");
     progress_->message(text.str());
     if (best) {
       state_->best_metric = loss;
@@ -108,7 +112,7 @@ class EvaluateEvery {
  private:
   EvaluateEveryOptions options_;
   TrainerState* state_;
-  std::function<Evaluation()> evaluate_;
+  std::function<EvaluationSummary()> evaluate_;
   std::function<void(Index)> on_best_;
   EvaluationLog* log_;
   Progress* progress_;

@@ -33,13 +33,14 @@ template <Scalar T, class B>
 /// The training loop, written with the calls that are yours too: take a step's micro-batches, value_and_grad, clip, step.
 /// It stops at total_steps or when a callback says so, and throws when a loss or gradient is not finite, before that
 /// gradient reaches a weight. A steady step allocates nothing. Returns the last step's context.
-template <class Model, class L, class O, class Schedule, DataSource<TokenBatch> Data, Callback... Callbacks>
+/// The data gives batches of the loss's own kind: what it reads beyond tokens is in them.
+template <class Model, Loss L, class O, class Schedule, DataSource<typename L::Batch> Data, Callback... Callbacks>
 StepContext train(Model& model, L const& loss, O& optimizer, Schedule const& schedule, Data& data,
                   TrainOptions const& options, Callbacks&... callbacks) {
   using Clock = std::chrono::steady_clock;
   StepContext context;
   context.total_steps = options.total_steps;
-  std::vector<TokenBatch> step;
+  std::vector<typename L::Batch> step;
   for (Index done = options.first_step; done < options.total_steps; ++done) {
     auto const start = Clock::now();
     data.next_step(step);
@@ -54,6 +55,7 @@ StepContext train(Model& model, L const& loss, O& optimizer, Schedule const& sch
     context.step = done + 1;
     context.loss = report.value;
     context.nll_per_token = report.weight > 0 ? report.negative_log_likelihood / report.weight : 0;
+    context.metrics = report.metrics;
     context.grad_norm = norm;
     context.learning_rate = schedule(done);
     context.tokens = context.supervised_tokens = 0;

@@ -49,12 +49,7 @@ template <class Model, class L, class Batches>
 LossReport value_and_grad(Model& model, L const& loss, Batches const& micro_batches) {
   model.trainable().zero_grad();
   LossReport total;
-  for (auto const& batch : micro_batches) {
-    LossReport const report = accumulate_grad(model, loss, batch);
-    total.value += report.value;
-    total.negative_log_likelihood += report.negative_log_likelihood;
-    total.weight += report.weight;
-  }
+  for (auto const& batch : micro_batches) total += accumulate_grad(model, loss, batch);
   return total;
 }
 

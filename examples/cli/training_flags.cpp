@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sft_flags.hpp"
-
-#include <sstream>
+#include "training_flags.hpp"
 
 namespace cli {
 
-void add_sft_flags(CLI::App& app, SftFlags& flags) {
+FlagGroups add_training_flags(CLI::App& app, TrainingFlags& flags) {
   add_model_flags(app, flags.model);
   auto const group = [&](char const* name) { return app.add_option_group(name); };
   auto* data = group("data");
@@ -13,7 +11,6 @@ void add_sft_flags(CLI::App& app, SftFlags& flags) {
   data->add_option("--eval-data", flags.eval_data, "JSONL file of held-out records");
   data->add_option("--max-length", flags.max_length, "tokens of a record; longer ones are cut, and counted")->capture_default_str();
   data->add_flag("--no-shuffle", flags.no_shuffle, "take the records in the file's order");
-  data->add_flag("--last-turn-only", flags.last_turn_only, "of a conversation, learn the last assistant turn only");
   data->add_option("--seed", flags.seed, "of order, adapter and dropout")->capture_default_str();
 
   auto* method = group("method");
@@ -44,8 +41,6 @@ void add_sft_flags(CLI::App& app, SftFlags& flags) {
   optimizer->add_option("--weight-decay", flags.weight_decay, "of matrices")->capture_default_str();
   optimizer->add_option("--momentum", flags.momentum, "of sgd")->capture_default_str();
   optimizer->add_option("--max-grad-norm", flags.max_grad_norm, "longer gradients are scaled to it; 0: never")->capture_default_str();
-  optimizer->add_option("--label-smoothing", flags.label_smoothing, "share of the target spread over the vocabulary")->capture_default_str();
-  optimizer->add_option("--z-loss", flags.z_loss, "factor of the squared log-normaliser")->capture_default_str();
   optimizer->add_option("--batch-size", flags.batch_size, "records of an optimizer step")->capture_default_str();
   optimizer->add_option("--gradient-accumulation", flags.gradient_accumulation, "parts that a step is computed in, to save memory")
       ->capture_default_str();
@@ -62,16 +57,12 @@ void add_sft_flags(CLI::App& app, SftFlags& flags) {
   run->add_option("--save-steps", flags.save_steps, "steps between checkpoints; 0: none")->capture_default_str();
   run->add_option("--save-total-limit", flags.save_total_limit, "checkpoints to keep")->capture_default_str();
   run->add_flag("--resume", flags.resume, "go on from the newest checkpoint in OUTPUT");
+  return {data, method, optimizer, run};
 }
 
-std::map<std::string, std::string> options_of(SftFlags const& flags) {
-  std::map<std::string, std::string> options;
-  auto const set = [&](char const* name, auto const& value) {
-    std::ostringstream text;
-    text.precision(17);
-    text << value;
-    options[name] = text.str();
-  };
+RunOptions options_of(TrainingFlags const& flags) {
+  RunOptions options;
+  auto const set = [&](char const* name, auto const& value) { set_option(options, name, value); };
   auto const join = [](std::vector<std::string> const& parts) {
     std::string text;
     for (auto const& part : parts) text += (text.empty() ? "" : ",") + part;
@@ -82,7 +73,6 @@ std::map<std::string, std::string> options_of(SftFlags const& flags) {
   set("max-length", flags.max_length);
   set("seed", flags.seed);
   set("shuffle", !flags.no_shuffle);
-  set("last-turn-only", flags.last_turn_only);
   set("method", flags.method);
   set("init-adapter", flags.init_adapter);
   set("rank", flags.rank);
@@ -106,8 +96,6 @@ std::map<std::string, std::string> options_of(SftFlags const& flags) {
   set("weight-decay", flags.weight_decay);
   set("momentum", flags.momentum);
   set("max-grad-norm", flags.max_grad_norm);
-  set("label-smoothing", flags.label_smoothing);
-  set("z-loss", flags.z_loss);
   set("batch-size", flags.batch_size);
   set("gradient-accumulation", flags.gradient_accumulation);
   set("epochs", flags.epochs);

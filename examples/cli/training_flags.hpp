@@ -7,15 +7,17 @@
 
 #include <cstdint>
 #include <map>
+#include <sstream>
 #include <string>
 #include <vector>
 
 namespace cli {
 
-/// The flags of `graft sft`. Defaults are TRL's and PEFT's where they have one.
-struct SftFlags {
+/// The flags that every trainer has. Defaults are TRL's and PEFT's where they have one; a trainer whose own differ sets them
+/// before it adds the flags.
+struct TrainingFlags {
   ModelFlags model;
-  std::string data, eval_data, output, metrics, init_adapter, curve;
+  std::string data, eval_data, output, metrics, init_adapter;
 
   std::string method = "lora";
   graft::Index rank = 16;
@@ -36,8 +38,6 @@ struct SftFlags {
   double weight_decay = 0;
   double momentum = 0;
   double max_grad_norm = 1;
-  double label_smoothing = 0;
-  double z_loss = 0;
 
   graft::Index batch_size = 8;
   graft::Index gradient_accumulation = 1;
@@ -46,7 +46,6 @@ struct SftFlags {
   graft::Index max_steps = 0;
   std::uint64_t seed = 42;
   bool no_shuffle = false;
-  bool last_turn_only = false;
 
   graft::Index eval_steps = 0;
   graft::Index patience = 0;
@@ -56,9 +55,29 @@ struct SftFlags {
   bool resume = false;
 };
 
-void add_sft_flags(CLI::App& app, SftFlags& flags);
+/// The groups that the flags stand in, for a trainer to add its own.
+struct FlagGroups {
+  CLI::Option_group* data;
+  CLI::Option_group* method;
+  CLI::Option_group* optimization;
+  CLI::Option_group* run;
+};
+
+FlagGroups add_training_flags(CLI::App& app, TrainingFlags& flags);
+
+/// Options of a run by name, as its checkpoints hold them.
+using RunOptions = std::map<std::string, std::string>;
 
 /// Those flags that decide what a run computes: a resumed run must have the same.
-[[nodiscard]] std::map<std::string, std::string> options_of(SftFlags const& flags);
+[[nodiscard]] RunOptions options_of(TrainingFlags const& flags);
+
+/// Adds an option to them, a number with all its digits.
+template <class T>
+void set_option(RunOptions& options, char const* name, T const& value) {
+  std::ostringstream text;
+  text.precision(17);
+  text << value;
+  options[name] = text.str();
+}
 
 }  // namespace cli

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "training_setup.hpp"
+
+#include <graft/backend/ceiling.hpp>
+#include <graft/optim/adamw.hpp>
+#include <graft/optim/lion.hpp>
+#include <graft/optim/named_schedule.hpp>
+#include <graft/optim/sgd.hpp>
+#include <graft/train/loss_curve.hpp>
+#include <graft/train/run_callbacks.hpp>
+#include <graft/train/train.hpp>
+
+#include <filesystem>
+#include <functional>
+#include <iostream>
+#include <limits>
+#include <string>
+#include <vector>
+
+namespace cli {
+
+/// Calls f with the optimizer that the flags name.
+template <class F>
+void with_optimizer(TrainingFlags const& flags, F&& f) {
+  if (flags.optimizer == "adamw")
+    f(graft::AdamW{.weight_decay = flags.weight_decay});
+  else if (flags.optimizer == "sgd")
+    f(graft::Sgd{.momentum = flags.momentum, .weight_decay = flags.weight_decay});
+  else
+    f(graft::Lion{.weight_decay = flags.weight_decay});
+}
+
+/// What is a trainer's own in a run.
+struct Trainer {
+  RunOptions options;                                     ///< what a resumed run must share: `options_of` and more
+  std::vector<std::string> metric_columns{};              ///< of metrics.csv, of what its loss tells beside the value
+  std::function<graft::EvaluationSummary()> evaluate{};   ///< on held-out data; empty: there is none
+  bool base_passes = false;                               ///< the data runs the model without gradient as it makes batches
+};
+
+/// The data that batches are made of, where `data` is another source with something added: its own steps cost no pass.
+template <class Data>
+[[nodiscard]] auto& plain_source(Data& data) {
+  if constexpr (requires { data.source(); })
+    return data.source();
+  else
+    return data;
+}
+
+/// A whole run: optimizer and schedule from the flags, memory reserved, resumed if asked for, then `graft::train` with
+/// metrics, progress, evaluations, checkpoints and, at the end, the best weights and the picture of the loss.
+template <class Spec, class Model, graft::Loss L, class Data>
+void run_training(TrainingFlags const& flags, Trainer const& trainer, Spec const& optimizer_spec, Model& model, L const& loss,
+                  Data& data) {
+  namespace fs = std::filesystem;
+  fs::path const output = flags.output;
+  auto optimizer = graft::bind(optimizer_spec, model.trainable());
+  graft::Index const total = total_steps(flags, data.steps_per_epoch(0));
+  graft::NamedSchedule const schedule(flags.schedule, {.peak_lr = flags.learning_rate,
+                                                       .warmup_steps = flags.warmup_steps,
+                                                       .total_steps = total,
+                                                       .min_lr = flags.min_learning_rate});
+
+  graft::TrainerState state;
+  state.options = trainer.options;
+  if (flags.resume) {
+    auto const checkpoint = graft::latest_checkpoint(output);
+    graft::require(checkpoint.has_value(), "resume", "there is no checkpoint-<step> in ", output.string());
+    graft::check_same_options(graft::read_trainer_state(*checkpoint), state.options, *checkpoint);
+    state = graft::load_checkpoint(*checkpoint, model, optimizer);
+    data.seek(state.cursor);
+    std::cerr << "resuming from " << checkpoint->string() << '\n';
+  }
+  model.set_dropout(flags.seed, state.dropout_pass);
+  auto const extent = largest_batch<typename L::Batch>(plain_source(data), std::min(total - state.step, 2 * data.steps_per_epoch(0)));
+  auto const plan = model.reserve(extent);
+  if (trainer.base_passes) model.reserve(extent, {});
+  std::cerr << "training " << model.trainable().elements() << " parameters in " << model.adapted_modules().size()
+            << " adapted modules, " << total << " steps; activations and scratch "
+            << graft::format_bytes(static_cast<double>(plan.arena_bytes)) << '\n';
+
+  std::optional<graft::Index> const resume_after = flags.resume ? std::optional(state.step) : std::nullopt;
+  fs::path const metrics = flags.metrics.empty() ? output / "metrics.jsonl" : fs::path(flags.metrics);
+  graft::MetricsLog jsonl(metrics, resume_after, trainer.metric_columns);
+  graft::MetricsLog csv(output / "metrics.csv", resume_after, trainer.metric_columns);
+  graft::EvaluationLog evaluations(output / "evaluations.jsonl", resume_after);
+  graft::Progress progress(std::cerr, {.total_steps = total,
+                                       .ceiling_flops = 1e9 * graft::measured_gemm_gflops(model.backend()),
+                                       .terminal = graft::is_terminal(2)});
+  graft::ShowProgress show(progress);
+  graft::LogMetrics log({&jsonl, &csv});
+  graft::SaveCheckpoints save(output, flags.save_steps, flags.save_total_limit, state, model, optimizer, data);
+  fs::path const best = output / "best";
+  graft::EvaluateEvery evaluate(
+      {.every = flags.eval_steps, .patience = flags.patience}, state, trainer.evaluate,
+      [&](graft::Index) {
+        if (flags.eval_steps > 0) graft::save_checkpoint(best, model, optimizer, state);
+      },
+      evaluations, progress);
+  graft::TrainOptions const options{.total_steps = total,
+                                    .first_step = state.step,
+                                    .max_grad_norm = flags.max_grad_norm > 0 ? flags.max_grad_norm
+                                                                             : std::numeric_limits<double>::infinity(),
+                                    .count_flops = true};
+  if (trainer.evaluate)
+    graft::train(model, loss, optimizer, schedule, data, options, show, log, evaluate, save);
+  else
+    graft::train(model, loss, optimizer, schedule, data, options, show, log, save);
+
+  if (flags.eval_steps > 0 && trainer.evaluate && state.best_step != state.step) {
+    (void)graft::load_checkpoint(best, model, optimizer);
+    std::cerr << "the best weights are those of step " << state.best_step << ": keeping them\n";
+  }
+  std::error_code ignored;
+  fs::remove_all(best, ignored);
+  graft::write_loss_curve(output / "loss.svg",
+                          {.rows = graft::read_rows(metrics),
+                           .evaluations = graft::read_rows<graft::EvaluationRow>(output / "evaluations.jsonl")});
+}
+
+/// The same with the optimizer that the flags name.
+template <class Model, graft::Loss L, class Data>
+void run_training(TrainingFlags const& flags, Trainer const& trainer, Model& model, L const& loss, Data& data) {
+  with_optimizer(flags, [&](auto const& optimizer) { run_training(flags, trainer, optimizer, model, loss, data); });
+}
+
+}  // namespace cli

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "session.hpp"
+#include "training_flags.hpp"
+
+#include <graft/data/cursor.hpp>
+#include <graft/loss/token_batch.hpp>
+#include <graft/model/transformer.hpp>
+
+#include <algorithm>
+#include <vector>
+
+namespace cli {
+
+/// The adapter that the flags, or the directory to start from, describe.
+[[nodiscard]] graft::Selected adapter_of(TrainingFlags const& flags);
+
+[[nodiscard]] graft::Recompute recompute_of(TrainingFlags const& flags);
+
+/// The optimizer steps of a run: --max-steps, or what --epochs takes. Error: there are none.
+[[nodiscard]] graft::Index total_steps(TrainingFlags const& flags, graft::Index steps_per_epoch);
+
+/// Writes the adapter, or the whole model, to --output.
+void save_result(TrainingFlags const& flags, Session const& session);
+
+/// The largest micro-batch of the next `steps` steps: what memory is planned for. Leaves the data where it was.
+template <class Batch, class Data>
+[[nodiscard]] graft::BatchExtent largest_batch(Data& data, graft::Index steps) {
+  graft::BatchExtent extent;
+  auto const cursor = data.cursor();
+  std::vector<Batch> step;
+  for (graft::Index i = 0; i < steps; ++i) {
+    data.next_step(step);
+    for (auto const& batch : step) {
+      extent.tokens = std::max(extent.tokens, batch.tokens());
+      extent.supervised = std::max(extent.supervised, batch.supervised());
+      extent.sequences = std::max(extent.sequences, batch.sequences());
+    }
+  }
+  data.seek(cursor);
+  return extent;
+}
+
+}  // namespace cli
