@@ -10,5 +10,6 @@ namespace cli {
 [[nodiscard]] Model build_qwen2(graft::ModelFiles const& files, graft::Selected const& adapter, Backend& backend);
 [[nodiscard]] Model build_qwen3(graft::ModelFiles const& files, graft::Selected const& adapter, Backend& backend);
 [[nodiscard]] Model build_gemma3(graft::ModelFiles const& files, graft::Selected const& adapter, Backend& backend);
+[[nodiscard]] Model build_gpt2(graft::ModelFiles const& files, graft::Selected const& adapter, Backend& backend);
 
 }  // namespace cli

@@ -11,6 +11,8 @@ void add_nll(CLI::App& app);
 void add_generate(CLI::App& app);
 void add_chat(CLI::App& app);
 void add_merge(CLI::App& app);
+void add_combine(CLI::App& app);
+void add_export_lora(CLI::App& app);
 void add_tokenize(CLI::App& app);
 void add_evaluate(CLI::App& app);
 void add_inspect(CLI::App& app);

@@ -30,6 +30,8 @@ int main(int argc, char** argv) {
   cli::add_generate(app);
   cli::add_chat(app);
   cli::add_merge(app);
+  cli::add_combine(app);
+  cli::add_export_lora(app);
   cli::add_tokenize(app);
   cli::add_evaluate(app);
   cli::add_inspect(app);

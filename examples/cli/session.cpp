@@ -7,6 +7,7 @@
 #include <graft/io/build_model.hpp>
 #include <graft/io/peft.hpp>
 #include <graft/model/gemma3.hpp>
+#include <graft/model/gpt2.hpp>
 #include <graft/model/llama.hpp>
 #include <graft/model/qwen2.hpp>
 #include <graft/model/qwen3.hpp>
@@ -38,9 +39,11 @@ void build(Session& session, graft::Selected const& adapter, std::string const& 
     session.model.emplace(build_qwen3(session.files, adapter, backend));
   } else if (is(graft::Gemma3::model_types)) {
     session.model.emplace(build_gemma3(session.files, adapter, backend));
+  } else if (is(graft::Gpt2::model_types)) {
+    session.model.emplace(build_gpt2(session.files, adapter, backend));
   } else {
     graft::fail("model", session.files.path.string(), " is a model of type ", type,
-                "; this program has llama, mistral, qwen2, qwen3 and gemma3_text");
+                "; this program has llama, mistral, smollm3, qwen2, qwen3, gemma3_text and gpt2");
   }
   if (!adapter_directory.empty()) graft::load_peft(*session.model, adapter_directory);
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "training_flags.hpp"
 
+#include <graft/optim/named_schedule.hpp>
+
 namespace cli {
 
 FlagGroups add_training_flags(CLI::App& app, TrainingFlags& flags) {
@@ -33,11 +35,17 @@ FlagGroups add_training_flags(CLI::App& app, TrainingFlags& flags) {
   method->add_option("--alpha-pattern", flags.alpha_pattern, "the same for alpha")->delimiter(',');
 
   auto* optimizer = group("optimization");
-  optimizer->add_option("--optimizer", flags.optimizer, "who steps")->check(CLI::IsMember({"adamw", "sgd", "lion"}))->capture_default_str();
+  optimizer->add_option("--optimizer", flags.optimizer, "who steps")->check(CLI::IsMember({"adamw", "sgd", "lion", "adafactor"}))->capture_default_str();
   optimizer->add_option("--learning-rate", flags.learning_rate, "at its peak")->capture_default_str();
-  optimizer->add_option("--schedule", flags.schedule, "constant, constant_with_warmup, linear or cosine")->capture_default_str();
+  optimizer->add_option("--schedule", flags.schedule, std::string(graft::NamedSchedule::names))->capture_default_str();
   optimizer->add_option("--warmup-steps", flags.warmup_steps, "steps to the peak")->capture_default_str();
-  optimizer->add_option("--min-learning-rate", flags.min_learning_rate, "where cosine ends")->capture_default_str();
+  optimizer->add_option("--min-learning-rate", flags.min_learning_rate, "where cosine, polynomial and warmup_stable_decay end")->capture_default_str();
+  optimizer->add_option("--cycles", flags.cycles, "of cosine_with_restarts")->capture_default_str();
+  optimizer->add_option("--power", flags.power, "of polynomial")->capture_default_str();
+  optimizer->add_option("--timescale", flags.timescale, "of inverse_sqrt; 0: the warm-up's steps")->capture_default_str();
+  optimizer->add_option("--decay-steps", flags.decay_steps, "of warmup_stable_decay, the last of the run")->capture_default_str();
+  optimizer->add_option("--decay-shape", flags.decay_shape, "of warmup_stable_decay")
+      ->check(CLI::IsMember({"linear", "cosine", "1-sqrt"}))->capture_default_str();
   optimizer->add_option("--weight-decay", flags.weight_decay, "of matrices")->capture_default_str();
   optimizer->add_option("--momentum", flags.momentum, "of sgd")->capture_default_str();
   optimizer->add_option("--max-grad-norm", flags.max_grad_norm, "longer gradients are scaled to it; 0: never")->capture_default_str();
@@ -91,6 +99,11 @@ RunOptions options_of(TrainingFlags const& flags) {
   set("optimizer", flags.optimizer);
   set("learning-rate", flags.learning_rate);
   set("schedule", flags.schedule);
+  set("cycles", flags.cycles);
+  set("power", flags.power);
+  set("timescale", flags.timescale);
+  set("decay-steps", flags.decay_steps);
+  set("decay-shape", flags.decay_shape);
   set("warmup-steps", flags.warmup_steps);
   set("min-learning-rate", flags.min_learning_rate);
   set("weight-decay", flags.weight_decay);

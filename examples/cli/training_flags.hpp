@@ -33,6 +33,11 @@ struct TrainingFlags {
   std::string optimizer = "adamw";
   double learning_rate = 2e-4;
   std::string schedule = "linear";
+  double cycles = 1;
+  double power = 1;
+  graft::Index timescale = 0;
+  graft::Index decay_steps = 0;
+  std::string decay_shape = "cosine";
   graft::Index warmup_steps = 0;
   double min_learning_rate = 0;
   double weight_decay = 0;

@@ -4,6 +4,7 @@
 #include "training_setup.hpp"
 
 #include <graft/backend/ceiling.hpp>
+#include <graft/optim/adafactor.hpp>
 #include <graft/optim/adamw.hpp>
 #include <graft/optim/lion.hpp>
 #include <graft/optim/named_schedule.hpp>
@@ -28,6 +29,8 @@ void with_optimizer(TrainingFlags const& flags, F&& f) {
     f(graft::AdamW{.weight_decay = flags.weight_decay});
   else if (flags.optimizer == "sgd")
     f(graft::Sgd{.momentum = flags.momentum, .weight_decay = flags.weight_decay});
+  else if (flags.optimizer == "adafactor")
+    f(graft::Adafactor{.weight_decay = flags.weight_decay});
   else
     f(graft::Lion{.weight_decay = flags.weight_decay});
 }
@@ -61,7 +64,14 @@ void run_training(TrainingFlags const& flags, Trainer const& trainer, Spec const
   graft::NamedSchedule const schedule(flags.schedule, {.peak_lr = flags.learning_rate,
                                                        .warmup_steps = flags.warmup_steps,
                                                        .total_steps = total,
-                                                       .min_lr = flags.min_learning_rate});
+                                                       .min_lr = flags.min_learning_rate,
+                                                       .cycles = flags.cycles,
+                                                       .power = flags.power,
+                                                       .timescale = flags.timescale,
+                                                       .decay_steps = flags.decay_steps,
+                                                       .decay_shape = flags.decay_shape == "linear"   ? graft::RampShape::linear
+                                                                      : flags.decay_shape == "cosine" ? graft::RampShape::cosine
+                                                                                                      : graft::RampShape::one_minus_sqrt});
 
   graft::TrainerState state;
   state.options = trainer.options;

@@ -4,8 +4,10 @@
 #include <graft/adapter/lora.hpp>
 #include <graft/io/peft.hpp>
 #include <graft/model/gemma3.hpp>
+#include <graft/model/gpt2.hpp>
 #include <graft/model/qwen2.hpp>
 #include <graft/model/qwen3.hpp>
+#include <graft/model/smollm3.hpp>
 #include <graft/optim/bind.hpp>
 
 #include <support/model_fixture.hpp>
@@ -71,3 +73,7 @@ TEST_CASE("family parity: Mistral, a sliding window") { check_family<Llama>("mis
 TEST_CASE("family parity: Gemma 3, local and global layers, two rope bases, post-norms, scaled embedding") {
   check_family<Gemma3>("gemma3_tiny");
 }
+TEST_CASE("family parity: GPT-2, LayerNorm, learned positions, one product for q, k and v, (in, out) matrices") {
+  check_family<Gpt2>("gpt2_tiny");
+}
+TEST_CASE("family parity: SmolLM3, a layer without rope") { check_family<SmolLm3>("smollm3_tiny"); }

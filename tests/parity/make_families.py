@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tiny random models of the other families with what transformers and PEFT compute with them, in float64.
 
-    python tests/parity/make_families.py      rewrites tests/fixtures/{qwen2,qwen3,mistral,gemma3}_tiny
+    python tests/parity/make_families.py      rewrites tests/fixtures/{qwen2,qwen3,mistral,gemma3,gpt2,smollm3}_tiny
 
 The folders hold what make_llama.py writes: the model, a forward pass, every gradient, the course of training, an adapter.
 """
@@ -9,12 +9,14 @@ The folders hold what make_llama.py writes: the model, a forward pass, every gra
 import shutil
 
 from peft import LoraConfig
-from transformers import (Gemma3ForCausalLM, Gemma3TextConfig, MistralConfig, MistralForCausalLM, Qwen2Config, Qwen2ForCausalLM,
-                          Qwen3Config, Qwen3ForCausalLM)
+from transformers import (Gemma3ForCausalLM, Gemma3TextConfig, GPT2Config, GPT2LMHeadModel, MistralConfig, MistralForCausalLM,
+                          Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM, SmolLM3Config, SmolLM3ForCausalLM)
 from transformers.models.gemma3 import modeling_gemma3
+from transformers.models.gpt2 import modeling_gpt2
 from transformers.models.mistral import modeling_mistral
 from transformers.models.qwen2 import modeling_qwen2
 from transformers.models.qwen3 import modeling_qwen3
+from transformers.models.smollm3 import modeling_smollm3
 
 import tiny_llama
 from fixture_files import FIXTURES, write_json
@@ -34,6 +36,11 @@ FAMILIES = {
                     Gemma3TextConfig(**{**COMMON, "num_hidden_layers": 3}, head_dim=8, sliding_window=4, query_pre_attn_scalar=12,
                                      layer_types=["sliding_attention", "full_attention", "sliding_attention"],
                                      tie_word_embeddings=True), 0.0),
+    "gpt2_tiny": (GPT2LMHeadModel, modeling_gpt2,
+                  GPT2Config(vocab_size=tiny_llama.VOCAB_SIZE, n_embd=24, n_inner=32, n_layer=2, n_head=4, n_positions=32,
+                             bos_token_id=1, eos_token_id=2, pad_token_id=0, attn_implementation="eager"), 1.0),
+    "smollm3_tiny": (SmolLM3ForCausalLM, modeling_smollm3,
+                     SmolLM3Config(**{**COMMON, "num_hidden_layers": 3}, no_rope_layers=[1, 0, 1], tie_word_embeddings=True), 1.0),
 }
 
 

@@ -25,14 +25,14 @@ def random_model(model_config, seed: int, model_class=LlamaForCausalLM, mean_gai
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             noise = torch.randn(parameter.shape, generator=generator)
-            if "norm" in name:
+            if "norm" in name or (".ln_" in name and name.endswith("weight")):
                 parameter.copy_(mean_gain + 0.2 * noise)
             elif name.endswith("bias"):
                 parameter.copy_(0.3 * noise)
-            elif "embed_tokens" in name or "lm_head" in name:
+            elif any(part in name for part in ("embed_tokens", "lm_head", ".wte.", ".wpe.")):
                 parameter.copy_(0.5 * noise)
-            else:
-                parameter.copy_(1.2 * noise / parameter.shape[1] ** 0.5)
+            else:  # Conv1D weights are (in, out)
+                parameter.copy_(1.2 * noise / parameter.shape[0 if model_config.model_type == "gpt2" else 1] ** 0.5)
     return model.eval()
 
 
@@ -40,8 +40,8 @@ def in_float64(model):
     """The same weights in a model that is built anew, so that its rotary tables are of doubles too. Call in float64()."""
     double = type(model)(model.config).double().eval()
     double.load_state_dict(model.state_dict())
-    tables = [table for name, table in double.model.rotary_emb.named_buffers() if name.endswith("inv_freq")]
-    assert tables and all(table.dtype == torch.float64 for table in tables)
+    tables = [table for name, table in double.named_buffers() if name.endswith("inv_freq")]
+    assert (tables or model.config.model_type == "gpt2") and all(table.dtype == torch.float64 for table in tables)
     return double
 
 

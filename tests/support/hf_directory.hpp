@@ -3,6 +3,7 @@
 
 #include <graft/adapter/frozen.hpp>
 #include <graft/backend/reference.hpp>
+#include <graft/io/conv1d.hpp>
 #include <graft/io/hf_config.hpp>
 #include <graft/model/transformer.hpp>
 
@@ -28,7 +29,8 @@ class HfDirectory {
     Transformer<Arch, float, Reference, Frozen> const model(config, {}, backend, weights.provider());
     for (auto const& info : model.weights()) {
       HostTensor const tensor = weights.get(info.name);
-      file.tensors[info.name] = {"F32", info.shape, {tensor.data, tensor.data + tensor.matrix().bytes()}};
+      HostTensor const stored = is_conv1d_weight(info.name) ? graft::detail::transposed(tensor) : tensor;
+      file.tensors[info.name] = {"F32", stored.shape, {stored.data, stored.data + stored.matrix().bytes()}};
     }
     write_hf_config(config, path());
     write_file(folder_ / "tokenizer.json", tiny_tokenizer_json);

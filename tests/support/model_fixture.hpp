@@ -4,6 +4,7 @@
 
 #include <graft/adapter/full_fine_tune.hpp>
 #include <graft/backend/reference.hpp>
+#include <graft/io/conv1d.hpp>
 #include <graft/io/hf_config.hpp>
 #include <graft/io/json_file.hpp>
 #include <graft/io/weight_source.hpp>
@@ -29,7 +30,7 @@ using detail::Json;
 
 inline std::filesystem::path const fixtures = std::filesystem::path(GRAFT_FIXTURES_DIR);
 
-/// Every tensor of a file as doubles.
+/// Every tensor of a file as doubles, Conv1D weights (out, in).
 inline std::map<std::string, std::vector<double>> read_tensors(std::filesystem::path const& path) {
   SafetensorsFile const file(path);
   std::map<std::string, std::vector<double>> tensors;
@@ -41,6 +42,7 @@ inline std::map<std::string, std::vector<double>> read_tensors(std::filesystem::
     auto& values = tensors[info.name];
     values.resize(static_cast<std::size_t>(size));
     decode_row(*storage, info.bytes.data(), size, values.data());
+    if (is_conv1d_weight(info.name)) values = graft::detail::transposed(values, info.shape[0], info.shape[1]);
   }
   return tensors;
 }

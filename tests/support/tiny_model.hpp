@@ -28,7 +28,12 @@ inline ModelConfig tiny_config(std::string const& model_type = "llama") {
   config.rope_theta = 100;
   config.max_position_embeddings = 64;
   config.tie_word_embeddings = true;
-  if (model_type == "gemma3_text") config.hidden_act = "gelu_pytorch_tanh";
+  if (model_type == "gpt2") {
+    config.num_key_value_heads = 4;
+    config.head_dim = 3;
+    config.attention_bias = config.mlp_bias = true;
+  }
+  if (model_type == "gemma3_text" || model_type == "gpt2") config.hidden_act = "gelu_pytorch_tanh";
   return config;
 }
 
@@ -49,7 +54,7 @@ class RandomWeights {
     for (Index n : shape) size *= n;
     auto values = std::make_shared<std::vector<float>>(static_cast<std::size_t>(size));
     Rng rng(seed_, std::hash<std::string>{}(name));
-    bool const norm = name.find("norm") != std::string::npos;
+    bool const norm = name.find("norm") != std::string::npos || (name.find(".ln_") != std::string::npos && name.ends_with(".weight"));
     double const scale = shape.size() == 1 ? 0.2 : 0.7 / std::sqrt(static_cast<double>(shape.back()));
     for (float& value : *values) value = static_cast<float>((norm ? 1.0 : 0.0) + scale * rng.normal());
     HostTensor tensor{Storage::f32, shape, reinterpret_cast<std::byte const*>(values->data()), values};
@@ -69,6 +74,12 @@ class RandomWeights {
     if (has("o_proj")) return linear(config_.hidden_size, q);
     if (has("gate_proj") || has("up_proj")) return linear(config_.intermediate_size, config_.hidden_size);
     if (has("down_proj")) return linear(config_.hidden_size, config_.intermediate_size);
+    if (has(".wte")) return {config_.vocab_size, config_.hidden_size};
+    if (has(".wpe")) return {config_.max_position_embeddings, config_.hidden_size};
+    if (has("c_attn")) return linear(q + 2 * kv, config_.hidden_size);
+    if (has("attn.c_proj")) return linear(config_.hidden_size, q);
+    if (has("c_fc")) return linear(config_.intermediate_size, config_.hidden_size);
+    if (has("mlp.c_proj")) return linear(config_.hidden_size, config_.intermediate_size);
     if (has("q_norm") || has("k_norm")) return {config_.head_dim};
     return {config_.hidden_size};
   }

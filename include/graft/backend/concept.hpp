@@ -83,7 +83,7 @@ concept MatmulBackend = requires(B& b, T s, In<T> x, StoredMatrix w, Out<T> y) {
 ///   rms_norm_backward       dx += …; dgain += … when dgain is not empty
 ///   layer_norm_forward      y = (x - mean)·gain / sqrt(var + eps) + bias;  layer_norm_backward: dx, dgain, dbias +=
 ///   gated_forward           h = act(gate)·up;  gated_backward: dgate and dup are overwritten, each may alias dh's,
-///                           gate's or up's memory element by element
+///                           gate's or up's memory element by element; an empty up stands for 1, and dup is empty with it
 ///   rope_tables             cos, sin (T, D/2) of position·inverse_frequency, times `factor`
 ///   rope                    rotates the pairs (i, i + D/2) of each of n heads in x (T, n·D) in place; `inverse` takes the
 ///                           transposed rotation, which is what backward needs

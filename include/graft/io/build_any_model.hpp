@@ -4,6 +4,7 @@
 #include <graft/io/build_model.hpp>
 #include <graft/model/any_transformer.hpp>
 #include <graft/model/gemma3.hpp>
+#include <graft/model/gpt2.hpp>
 #include <graft/model/llama.hpp>
 #include <graft/model/qwen2.hpp>
 #include <graft/model/qwen3.hpp>
@@ -21,8 +22,9 @@ template <Scalar T, class B, class A>
   if (is(Qwen2::model_types)) return Any(build_model<Qwen2, T>(files, std::move(adapter), backend));
   if (is(Qwen3::model_types)) return Any(build_model<Qwen3, T>(files, std::move(adapter), backend));
   if (is(Gemma3::model_types)) return Any(build_model<Gemma3, T>(files, std::move(adapter), backend));
+  if (is(Gpt2::model_types)) return Any(build_model<Gpt2, T>(files, std::move(adapter), backend));
   fail("model", files.path.string(), " is a model of type ", files.config.model_type,
-       "; graft has llama, mistral, qwen2, qwen3 and gemma3_text");
+       "; graft has llama, mistral, smollm3, qwen2, qwen3, gemma3_text and gpt2");
 }
 
 }  // namespace graft

@@ -27,19 +27,21 @@ class GgufConfigReader {
   explicit GgufConfigReader(GgufFile const& file) : file_(file), architecture_(file.architecture()) {}
 
   [[nodiscard]] ModelConfig read() {
-    check(!gguf_parts(architecture_).empty(), "the architecture must be llama, qwen2, qwen3 or gemma3: got ", printable(architecture_));
-    bool const gemma = architecture_ == "gemma3";
+    check(find_gguf_names(architecture_) != nullptr, "the architecture must be ", gguf_architectures, ": got ", printable(architecture_));
+    bool const gemma = architecture_ == "gemma3", gpt2 = architecture_ == "gpt2";
     config_.model_type = gemma ? "gemma3_text" : architecture_;
     read_sizes();
-    config_.norm_eps = number("attention.layer_norm_rms_epsilon").value_or(0);
-    check(config_.norm_eps > 0, key("attention.layer_norm_rms_epsilon"), " is missing or not positive");
+    std::string_view const eps = gpt2 ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon";
+    config_.norm_eps = number(eps).value_or(0);
+    check(config_.norm_eps > 0, key(eps), " is missing or not positive");
     config_.tie_word_embeddings = file_.find_tensor("output.weight") == nullptr;
-    config_.attention_bias = file_.find_tensor("blk.0.attn_q.bias") != nullptr;
+    config_.attention_bias = file_.find_tensor(gpt2 ? "blk.0.attn_qkv.bias" : "blk.0.attn_q.bias") != nullptr;
     config_.mlp_bias = file_.find_tensor("blk.0.ffn_up.bias") != nullptr;
-    config_.hidden_act = gemma ? "gelu_pytorch_tanh" : "silu";
+    config_.hidden_act = gemma || gpt2 ? "gelu_pytorch_tanh" : "silu";
     config_.final_logit_softcap = number("final_logit_softcapping").value_or(0);
-    read_rope();
+    if (!gpt2) read_rope();
     if (gemma) read_gemma();
+    if (architecture_ == "smollm3") read_smollm3();
     read_tokens();
     std::int64_t const type = file_.find<std::int64_t>("general.file_type").value_or(0);
     config_.dtype = type == 1 ? "float16" : type == 32 ? "bfloat16" : "float32";
@@ -164,6 +166,12 @@ class GgufConfigReader {
     constexpr Index layers_of_27b = 62;
     if (config_.num_hidden_layers == layers_of_27b)
       config_.attention_scale = 1 / std::sqrt(static_cast<double>(config_.hidden_size) / static_cast<double>(config_.num_attention_heads));
+  }
+
+  /// llama.cpp's fixed rule: every fourth layer has no rope.
+  void read_smollm3() {
+    check(config_.num_hidden_layers <= 4096, key("block_count"), " is too large: ", config_.num_hidden_layers);
+    for (Index layer = 0; layer < config_.num_hidden_layers; ++layer) config_.layer_uses_rope.push_back((layer + 1) % 4 != 0);
   }
 
   void read_tokens() {

@@ -48,16 +48,48 @@ inline constexpr std::array<GgufPart, 13> gemma3_parts{{
     {"post_ffw_norm", "post_feedforward_layernorm"},
 }};
 
-inline constexpr std::array<GgufPart, 3> gguf_globals{{
+inline constexpr std::array<GgufPart, 6> gpt2_parts{{
+    {"attn_norm", "ln_1"},
+    {"attn_qkv", "attn.c_attn"},
+    {"attn_output", "attn.c_proj"},
+    {"ffn_norm", "ln_2"},
+    {"ffn_up", "mlp.c_fc"},
+    {"ffn_down", "mlp.c_proj"},
+}};
+
+inline constexpr std::array<GgufPart, 3> llama_globals{{
     {"token_embd", "model.embed_tokens"},
     {"output_norm", "model.norm"},
     {"output", "lm_head"},
 }};
 
-[[nodiscard]] constexpr std::span<GgufPart const> gguf_parts(std::string_view architecture) {
-  if (architecture == "gemma3") return gemma3_parts;
-  if (architecture == "llama" || architecture == "qwen2" || architecture == "qwen3") return llama_parts;
-  return {};
+inline constexpr std::array<GgufPart, 4> gpt2_globals{{
+    {"token_embd", "transformer.wte"},
+    {"position_embd", "transformer.wpe"},
+    {"output_norm", "transformer.ln_f"},
+    {"output", "lm_head"},
+}};
+
+/// The names of an architecture: parts of a layer, what stands outside layers, and what Hugging Face puts before a layer's
+/// number.
+struct GgufNames {
+  std::span<GgufPart const> parts;
+  std::span<GgufPart const> globals;
+  std::string_view layers;
+};
+
+inline constexpr std::string_view gguf_architectures = "llama, smollm3, qwen2, qwen3, gemma3 or gpt2";
+
+/// nullptr for an architecture that graft does not have.
+[[nodiscard]] inline GgufNames const* find_gguf_names(std::string_view architecture) {
+  static constexpr GgufNames llama{llama_parts, llama_globals, "model.layers."};
+  static constexpr GgufNames gemma3{gemma3_parts, llama_globals, "model.layers."};
+  static constexpr GgufNames gpt2{gpt2_parts, gpt2_globals, "transformer.h."};
+  if (architecture == "gemma3") return &gemma3;
+  if (architecture == "gpt2") return &gpt2;
+  for (std::string_view const like_llama : {"llama", "smollm3", "qwen2", "qwen3"})
+    if (architecture == like_llama) return &llama;
+  return nullptr;
 }
 
 }  // namespace detail
@@ -74,26 +106,26 @@ inline constexpr std::array<GgufPart, 3> gguf_globals{{
     auto const found = std::ranges::find(parts, part, &detail::GgufPart::gguf);
     return found == parts.end() ? std::string_view{} : found->hugging_face;
   };
-  auto const parts = detail::gguf_parts(architecture);
-  if (parts.empty()) return std::nullopt;
-  if (std::string_view const global = find(detail::gguf_globals, stem); !global.empty())
+  auto const* const names = detail::find_gguf_names(architecture);
+  if (names == nullptr) return std::nullopt;
+  if (std::string_view const global = find(names->globals, stem); !global.empty())
     return std::string(global) + std::string(suffix);
   if (!stem.starts_with("blk.")) return std::nullopt;
   stem.remove_prefix(4);
   std::size_t const end = stem.find('.');
   if (end == 0 || end == std::string_view::npos) return std::nullopt;
   std::string_view const layer = stem.substr(0, end);
-  std::string_view const part = find(parts, stem.substr(end + 1));
+  std::string_view const part = find(names->parts, stem.substr(end + 1));
   bool const number = layer.find_first_not_of("0123456789") == std::string_view::npos && (layer.size() == 1 || layer[0] != '0');
   if (part.empty() || !number) return std::nullopt;
-  return "model.layers." + std::string(layer) + "." + std::string(part) + std::string(suffix);
+  return std::string(names->layers) + std::string(layer) + "." + std::string(part) + std::string(suffix);
 }
 
 /// The name in a GGUF file of the tensor with that Hugging Face name; empty if it has none.
 [[nodiscard]] inline std::optional<std::string> gguf_name_of_hf(std::string_view architecture, std::string_view name) {
-  auto const parts = detail::gguf_parts(architecture);
+  auto const* const names = detail::find_gguf_names(architecture);
   std::size_t const dot = name.rfind('.');
-  if (parts.empty() || dot == std::string_view::npos) return std::nullopt;
+  if (names == nullptr || dot == std::string_view::npos) return std::nullopt;
   std::string_view stem = name.substr(0, dot);
   std::string_view const suffix = name.substr(dot);
   if (suffix != ".weight" && suffix != ".bias") return std::nullopt;
@@ -101,14 +133,13 @@ inline constexpr std::array<GgufPart, 3> gguf_globals{{
     auto const found = std::ranges::find(list, part, &detail::GgufPart::hugging_face);
     return found == list.end() ? std::string_view{} : found->gguf;
   };
-  if (std::string_view const global = find(detail::gguf_globals, stem); !global.empty())
+  if (std::string_view const global = find(names->globals, stem); !global.empty())
     return std::string(global) + std::string(suffix);
-  constexpr std::string_view layers = "model.layers.";
-  if (!stem.starts_with(layers)) return std::nullopt;
-  stem.remove_prefix(layers.size());
+  if (!stem.starts_with(names->layers)) return std::nullopt;
+  stem.remove_prefix(names->layers.size());
   std::size_t const end = stem.find('.');
   if (end == 0 || end == std::string_view::npos) return std::nullopt;
-  std::string_view const part = find(parts, stem.substr(end + 1));
+  std::string_view const part = find(names->parts, stem.substr(end + 1));
   if (part.empty()) return std::nullopt;
   return "blk." + std::string(stem.substr(0, end)) + "." + std::string(part) + std::string(suffix);
 }

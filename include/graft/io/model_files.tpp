@@ -53,12 +53,15 @@ GRAFT_INLINE HostTensor StrictWeights::get(std::string const& name) {
 GRAFT_INLINE void StrictWeights::check_all_used() const {
   for (auto const& name : files_->weights->names()) {
     if (used_.count(name) != 0 || name.ends_with(".rotary_emb.inv_freq") || name.ends_with(".masked_bias")) continue;
+    bool const gpt2 = files_->config.model_type == "gpt2";
+    if (gpt2 && name.ends_with(".attn.bias")) continue;  // the causal mask
     if (name == "lm_head.weight" && files_->config.tie_word_embeddings) {
-      auto const head = files_->weights->get(name), embedding = files_->weights->get("model.embed_tokens.weight");
+      char const* const tied_to = gpt2 ? "transformer.wte.weight" : "model.embed_tokens.weight";
+      auto const head = files_->weights->get(name), embedding = files_->weights->get(tied_to);
       bool const same = head.shape == embedding.shape && head.storage == embedding.storage &&
                         std::memcmp(head.data, embedding.data, static_cast<std::size_t>(head.matrix().bytes())) == 0;
       require(same, "model", files_->path.string(), ": tie_word_embeddings is set, but lm_head.weight and ",
-              "model.embed_tokens.weight differ; set it to false in config.json");
+              tied_to, " differ; set it to false in config.json");
       continue;
     }
     fail("model", files_->path.string(), ": the tensor ", name, " belongs to nothing in a model of type ",

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <graft/io/atomic_directory.hpp>
+#include <graft/io/conv1d.hpp>
 #include <graft/io/peft_config.hpp>
 #include <graft/io/safetensors.hpp>
 #include <graft/io/safetensors_writer.hpp>
@@ -28,6 +29,12 @@ namespace detail {
   return prefix + parameter;
 }
 
+/// The shape of a parameter in a file: Conv1D weights are turned.
+template <class P>
+[[nodiscard]] std::vector<Index> stored_shape(P const& param) {
+  return is_conv1d_weight(param.name) ? std::vector<Index>(param.shape.rbegin(), param.shape.rend()) : param.shape;
+}
+
 /// Parameters as bytes in host memory, under the names that `key` gives them.
 template <Scalar T, class B, class F>
 [[nodiscard]] std::vector<TensorToWrite> tensors_to_write(Trainable<T, B> const& trainable, F&& key,
@@ -36,8 +43,9 @@ template <Scalar T, class B, class F>
   for (auto const& param : trainable.params) {
     auto& values = host.emplace_back(static_cast<std::size_t>(param.value.size()));
     trainable.backend->download(param.value.data, values.data(), values.size() * sizeof(T));
+    if (is_conv1d_weight(param.name)) values = transposed(values, param.value.rows, param.value.cols);
     tensors.push_back({key(param.name), dtype_of_storage(std::is_same_v<T, double> ? Storage::f64 : Storage::f32),
-                       param.shape, std::as_bytes(std::span(values)), {}});
+                       stored_shape(param), std::as_bytes(std::span(values)), {}});
   }
   return tensors;
 }
@@ -51,8 +59,8 @@ void read_parameters(Trainable<T, B> const& trainable, SafetensorsFile const& fi
     std::string const name = key(param.name);
     auto const* tensor = file.find(name);
     require(tensor != nullptr, tag, file.path().string(), " has no tensor ", name, ", which the configuration asks for");
-    require(tensor->shape == param.shape, tag, file.path().string(), ": ", name, " has shape ", shape_text(tensor->shape),
-            ", but the model needs ", shape_text(param.shape));
+    require(tensor->shape == stored_shape(param), tag, file.path().string(), ": ", name, " has shape ", shape_text(tensor->shape),
+            ", but the model needs ", shape_text(stored_shape(param)));
     auto const storage = storage_of_dtype(tensor->dtype);
     require(storage.has_value(), tag, file.path().string(), ": ", name, " is ", tensor->dtype,
             "; it must be F32, F16, BF16 or F64");
@@ -60,6 +68,7 @@ void read_parameters(Trainable<T, B> const& trainable, SafetensorsFile const& fi
     std::vector<T> host(static_cast<std::size_t>(param.value.size()));
     decode_rows(StoredMatrix{*storage, tensor->bytes.data(), param.value.rows, param.value.cols}, 0, param.value.rows,
                 MatrixView<T>(host.data(), param.value.rows, param.value.cols));
+    if (is_conv1d_weight(param.name)) host = transposed(host, param.value.cols, param.value.rows);
     trainable.backend->upload(host.data(), param.value.data, host.size() * sizeof(T));
   }
   for (auto const& tensor : file.tensors())
@@ -88,7 +97,8 @@ void save_peft(Model const& model, std::filesystem::path const& directory, std::
     auto const tensors = detail::tensors_to_write(
         model.trainable(), [&](auto const& name) { return detail::peft_key(name, model.adapted_modules()); }, host);
     write_safetensors(fresh / "adapter_model.safetensors", tensors);
-    write_peft_config(fresh, lora_of(model.adapter()), {base_model, false},
+    auto const turned = [](auto const& module) { return is_conv1d_weight(module + ".weight"); };
+    write_peft_config(fresh, lora_of(model.adapter()), {base_model, std::ranges::any_of(model.adapted_modules(), turned)},
                       peft_target_modules(model.adapted_modules(), model.linear_modules()));
   });
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <graft/io/gguf_names.hpp>
+#include <graft/io/gguf_rotary.hpp>
 #include <graft/io/gguf_writer.hpp>
 #include <graft/model/config.hpp>
 #include <graft/model/transformer.hpp>
@@ -65,17 +66,6 @@ namespace detail {
   metadata.emplace_back("tokenizer.ggml.add_bos_token", tokenizer.add_bos);
   if (!tokenizer.chat_template.empty()) metadata.emplace_back("tokenizer.chat_template", tokenizer.chat_template);
   return metadata;
-}
-
-/// Puts the rows of each head from split rotary pairs into GGUF's interleaved ones: row s·D/2 + i becomes 2i + s.
-template <class T>
-void interleave_rotary_pairs(std::vector<T>& values, Index rows, Index cols, Index head_dim) {
-  std::vector<T> const old = values;
-  for (Index row = 0; row < rows; ++row) {
-    Index const inside = row % head_dim, half = head_dim / 2;
-    Index const target = row - inside + inside % half * 2 + inside / half;
-    std::copy_n(old.begin() + row * cols, cols, values.begin() + target * cols);
-  }
 }
 
 }  // namespace detail

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <graft/io/atomic_directory.hpp>
+#include <graft/io/conv1d.hpp>
 #include <graft/io/hf_config.hpp>
 #include <graft/io/hf_tokenizer.hpp>
 #include <graft/io/model_files.hpp>
@@ -10,6 +11,7 @@
 #include <graft/model/transformer.hpp>
 #include <graft/quant/encode.hpp>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <vector>
@@ -30,11 +32,15 @@ void save_model(Model const& model, ModelFiles const& files, std::filesystem::pa
   write_directory_atomically(directory, [&](std::filesystem::path const& fresh) {
     std::vector<TensorToWrite> tensors;
     for (std::size_t i = 0; i < weights.size(); ++i) {
-      tensors.push_back({weights[i].name, dtype_of_storage(storage), weights[i].shape, {}, [&, i](AtomicFile& file) {
+      bool const turned = is_conv1d_weight(weights[i].name);
+      std::vector<Index> shape = weights[i].shape;
+      if (turned) std::reverse(shape.begin(), shape.end());
+      tensors.push_back({weights[i].name, dtype_of_storage(storage), shape, {}, [&, i, turned](AtomicFile& file) {
                            Index size = 1;
                            for (Index const n : weights[i].shape) size *= n;
                            std::vector<T> values(static_cast<std::size_t>(size));
                            model.download_weight(i, true, values);
+                           if (turned) values = detail::transposed(values, weights[i].shape[0], weights[i].shape[1]);
                            std::vector<std::byte> bytes(static_cast<std::size_t>(row_bytes(storage, size)));
                            encode_row(storage, values.data(), size, bytes.data());
                            file.write(bytes);

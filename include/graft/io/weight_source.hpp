@@ -27,7 +27,7 @@ class WeightSource {
 
   [[nodiscard]] virtual bool has(std::string_view name) const = 0;
 
-  /// The tensor in Hugging Face's layout; its memory is usually the mapped file's and may be unaligned.
+  /// The tensor in Hugging Face's layout, but linear modules always (out, in) (see io/conv1d.hpp); its memory is usually the mapped file's and may be unaligned.
   /// Errors: no such tensor; a type that graft does not compute with.
   [[nodiscard]] virtual HostTensor get(std::string_view name) const = 0;
 
@@ -39,8 +39,8 @@ class WeightSource {
 };
 
 /// Weights of a Hugging Face directory or a single safetensors file: F64, F32, F16, BF16. The prefix that multimodal models
-/// put before their language model ("language_model.", or "model.language_model.") is taken off, and the "model." that
-/// checkpoints of the bare decoder lack is put before. Errors: two tensors that get the same name.
+/// put before their language model ("language_model.", or "model.language_model.") is taken off, and the "model." (GPT-2:
+/// "transformer.") that checkpoints of the bare decoder lack is put before. Errors: two tensors that get the same name.
 class SafetensorsWeights final : public WeightSource {
  public:
   explicit SafetensorsWeights(std::filesystem::path const& path);
@@ -56,9 +56,10 @@ class SafetensorsWeights final : public WeightSource {
   std::map<std::string, TensorInfo const*, std::less<>> tensors_;
 };
 
-/// Weights of a GGUF model of architecture llama, qwen2, qwen3 or gemma3, in their block formats. What llama.cpp's converter
-/// changed is undone: for llama the rows of q and k go back from interleaved to split rotary pairs (whole rows are copied,
-/// so blocks stay exact, once for all who hold them at a time); for gemma3 the norms, stored as 1 + w, become w again, subtracted in float (exact where
+/// Weights of a GGUF model of architecture llama, smollm3, qwen2, qwen3, gemma3 or gpt2, in their block formats. What
+/// llama.cpp's converter changed is undone: for llama and smollm3 the rows of q and k go back from interleaved to split
+/// rotary pairs (whole rows are copied, so blocks stay exact, once for all who hold them at a time); for gemma3 the norms,
+/// stored as 1 + w, become w again, subtracted in float (exact where
 /// 1 + w ≥ 1/2, else within 2^-25). A tensor without a Hugging Face name keeps its own; `rope_freqs.weight` belongs to the
 /// configuration (`read_gguf_config`) and is not listed.
 class GgufWeights final : public WeightSource {

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <graft/core/error.hpp>
+#include <graft/io/conv1d.hpp>
 #include <graft/io/gguf_names.hpp>
+#include <graft/io/gguf_rotary.hpp>
 #include <graft/io/mapped_file.hpp>
 #include <graft/io/printable.hpp>
 #include <graft/io/weight_source.hpp>
@@ -27,13 +29,16 @@ template <class Map>
   return keys;
 }
 
-/// The name that a causal language model has for a tensor of a safetensors file. `bare`: the file lacks the prefix "model.".
+/// The name that a causal language model has for a tensor of a safetensors file. `bare`: the file lacks the prefix "model."
+/// (GPT-2: "transformer.").
 [[nodiscard]] inline std::string language_model_name(std::string_view name, bool bare) {
   for (std::string_view const prefix : {"model.language_model.", "language_model.model."})
     if (name.starts_with(prefix)) return "model." + std::string(name.substr(prefix.size()));
   if (name.starts_with("language_model.")) return std::string(name.substr(15));
   bool const part = name.starts_with("embed_tokens.") || name.starts_with("layers.") || name.starts_with("norm.");
-  return bare && part ? "model." + std::string(name) : std::string(name);
+  if (bare && part) return "model." + std::string(name);
+  bool const gpt2 = name.starts_with("wte.") || name.starts_with("wpe.") || name.starts_with("h.") || name.starts_with("ln_f.");
+  return bare && gpt2 ? "transformer." + std::string(name) : std::string(name);
 }
 
 [[nodiscard]] inline std::shared_ptr<std::byte[]> allocate_bytes(Index size) {
@@ -45,7 +50,7 @@ template <class Map>
 GRAFT_INLINE SafetensorsWeights::SafetensorsWeights(std::filesystem::path const& path) : path_(path), files_(path) {
   std::vector<std::string> const names = files_.names();
   bool const bare = std::ranges::none_of(names, [](auto const& name) {
-    return name.starts_with("model.") || name.starts_with("language_model.");
+    return name.starts_with("model.") || name.starts_with("language_model.") || name.starts_with("transformer.");
   });
   for (std::string const& name : names) {
     std::string const canonical = detail::language_model_name(name, bare);
@@ -64,7 +69,8 @@ GRAFT_INLINE HostTensor SafetensorsWeights::get(std::string_view name) const {
   auto const storage = storage_of_dtype(tensor.dtype);
   require(storage.has_value(), "weights", path_.string(), ": tensor ", printable(tensor.name), " has dtype ", tensor.dtype,
           ", which graft does not compute with: F32, F16, BF16 and F64 are possible");
-  return {*storage, tensor.shape, tensor.bytes.data(), files_.owner()};
+  HostTensor const stored{*storage, tensor.shape, tensor.bytes.data(), files_.owner()};
+  return is_conv1d_weight(name) && tensor.shape.size() == 2 ? detail::transposed(stored) : stored;
 }
 
 GRAFT_INLINE std::vector<std::string> SafetensorsWeights::names() const { return detail::keys_of(tensors_); }
@@ -75,8 +81,8 @@ GRAFT_INLINE GgufWeights::GgufWeights(GgufFile file) : file_(std::move(file)), a
   require(type != "adapter", "weights", place, " is an adapter, not a model");
   require(file_.find<std::int64_t>("split.count").value_or(1) <= 1, "weights", place,
           " is one part of a split model: join the parts with llama.cpp's gguf-split --merge");
-  require(!detail::gguf_parts(architecture_).empty(), "weights", place, ": the architecture must be llama, qwen2, qwen3 or gemma3: got ",
-          printable(architecture_));
+  require(detail::find_gguf_names(architecture_) != nullptr, "weights", place, ": the architecture must be ",
+          detail::gguf_architectures, ": got ", printable(architecture_));
   for (GgufTensor const& tensor : file_.tensors()) {
     if (tensor.name == "rope_freqs.weight") continue;
     std::string const name = hf_name_of_gguf(architecture_, tensor.name).value_or(tensor.name);
@@ -93,7 +99,7 @@ GRAFT_INLINE HostTensor GgufWeights::get(std::string_view name) const {
   std::string_view const own = tensor.name;
   bool const rotary = own.starts_with("blk.") && (own.ends_with(".attn_q.weight") || own.ends_with(".attn_k.weight") ||
                                                   own.ends_with(".attn_q.bias") || own.ends_with(".attn_k.bias"));
-  if (architecture_ == "llama" && rotary) split_rotary_pairs(tensor, out);
+  if (detail::interleaves_rotary_pairs(architecture_) && rotary) split_rotary_pairs(tensor, out);
   if (architecture_ == "gemma3" && own.ends_with("norm.weight")) subtract_one(out);
   return out;
 }

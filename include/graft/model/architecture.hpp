@@ -13,6 +13,7 @@ concept Architecture = requires {
   { Arch::qk_norm } -> std::convertible_to<bool>;
   { Arch::qkv_bias } -> std::convertible_to<bool>;
   { Arch::post_norms } -> std::convertible_to<bool>;
+  { Arch::learned_positions } -> std::convertible_to<bool>;
   { Arch::scaled_embedding } -> std::convertible_to<bool>;
   { Arch::norm_offset } -> std::convertible_to<double>;
   { Arch::embedding_name } -> std::convertible_to<std::string_view>;

@@ -94,6 +94,8 @@ class Transformer {
     Index const hidden = config_.hidden_size;
     double const scale = Arch::scaled_embedding ? std::sqrt(static_cast<double>(hidden)) : 1.0;
     embedding_ = std::make_unique<Embedding<T, B>>(builder, Arch::embedding_name, config_.vocab_size, hidden, scale);
+    if constexpr (Arch::learned_positions)
+      position_embedding_ = std::make_unique<Embedding<T, B>>(builder, Arch::positions_name, config_.max_position_embeddings, hidden, 1.0);
     for (Index layer = 0; layer < config_.num_hidden_layers; ++layer)
       blocks_.emplace_back(builder, Arch::layers_name + ("." + std::to_string(layer)), block_config(layer));
     final_norm_.emplace(builder, Arch::final_norm_name, hidden, config_.norm_eps);
@@ -105,15 +107,15 @@ class Transformer {
     collect_trainable();
     first_trained_ = 0;
     while (first_trained_ < blocks_.size() && !blocks_[first_trained_].trained()) ++first_trained_;
-    if (embedding_->trained()) first_trained_ = 0;
+    if (embeddings_trained()) first_trained_ = 0;
     global_rope_ = rope_frequencies(config_.head_dim, config_.rope_theta, config_.rope_scaling);
     local_rope_ = rope_frequencies(config_.head_dim, config_.rope_local_theta, RopeScaling{});
   }
 
   /// Runs the packed sequences of `batch` and the heads of `options` on the hidden states of its N rows; returns the
   /// statistics of its supervised predictions (none without the language head; then `batch.targets` may be empty), valid
-  /// until the next pass. With `options.gradient`, `backward` may follow. Errors: a score head that there is not; ids or rows
-  /// out of range (see data's `validate`).
+  /// until the next pass. With `options.gradient`, `backward` may follow. Errors: a score head that there is not; a
+  /// sequence longer than the table of learned positions. Ids and rows must be in range (see data's `validate`).
   std::span<TokenStats const> forward(TokenBatch const& batch, PassOptions options = {});
 
   /// The scores of the last pass with the score head, (N·num_labels), row by row; valid until the next pass.
@@ -221,7 +223,7 @@ class Transformer {
     block.attention.shape = {config_.num_attention_heads, config_.num_key_value_heads, config_.head_dim,
                              config_.softmax_scale(), config_.is_sliding(layer) ? config_.sliding_window : 0};
     block.attention.norm_eps = config_.norm_eps;
-    block.attention.rope = config_.uses_rope(layer);
+    block.attention.rope = !Arch::learned_positions && config_.uses_rope(layer);
     block.attention.qkv_bias = Arch::qkv_bias || config_.attention_bias;
     block.attention.output_bias = !Arch::qkv_bias && config_.attention_bias;
     block.intermediate_size = config_.intermediate_size;
@@ -241,6 +243,7 @@ class Transformer {
         visit(weight, layer);
     };
     visit(embedding_->weight(), none);
+    if (position_embedding_) visit(position_embedding_->weight(), none);
     for (auto const& block : blocks_) block.visit(with_layer);
     final_norm_->visit(with_layer);
     if (head_weight_) visit(*head_weight_, none);
@@ -256,9 +259,14 @@ class Transformer {
     if constexpr (requires { adapter_.check(adapted_); }) adapter_.check(adapted_);
   }
 
+  [[nodiscard]] bool embeddings_trained() const {
+    return embedding_->trained() || (position_embedding_ && position_embedding_->trained());
+  }
+
   void collect_trainable() {
     trainable_.backend = backend_;
     embedding_->append(trainable_.params);
+    if (position_embedding_) position_embedding_->append(trainable_.params);
     for (auto& block : blocks_) block.append(trainable_.params);
     final_norm_->append(trainable_.params);
     if (head_weight_) head_weight_->append(trainable_.params);
@@ -270,6 +278,7 @@ class Transformer {
     std::size_t after_blocks = 0;
     Out<T> d;                     // (T, C), gradient of the residual stream
     std::int32_t const* ids = nullptr;
+    std::int32_t const* positions = nullptr;
     std::int32_t const* rows = nullptr;
     Out<T> selected;              // (N, C), residual stream of the batch's rows
     Out<T> normed;                // (N, C), the same after the final norm
@@ -293,7 +302,10 @@ class Transformer {
     backend_->upload(host.data(), view.data, host.size_bytes());
     return view.data;
   }
-  void take_rope(Workspace<B>& workspace, std::span<std::int32_t const> positions);
+  /// Uploads the positions, and takes what the layers need of them: the tables of rotations.
+  void take_positions(Workspace<B>& workspace, std::span<std::int32_t const> positions);
+  /// x (T, C) = the embeddings of the tokens, and of their positions where these are learned.
+  void embed(Workspace<B>& workspace, std::int32_t const* ids, Out<T> x) const;
   /// Ends the tape and calls fill(workspace, d_normed) for the gradient of the hidden states, (N, C); then all below them.
   template <class F>
   void backward_from_hidden(F&& fill);
@@ -304,7 +316,7 @@ class Transformer {
   ModelConfig config_;
   A adapter_;
   B* backend_;
-  std::unique_ptr<Embedding<T, B>> embedding_;
+  std::unique_ptr<Embedding<T, B>> embedding_, position_embedding_;
   std::vector<BlockType> blocks_;
   std::optional<typename Arch::template Norm<T, B>> final_norm_;
   std::unique_ptr<Weight<T, B>> head_weight_;

@@ -10,18 +10,36 @@
 namespace graft {
 
 template <class Arch, Scalar T, class B, class A>
-void Transformer<Arch, T, B, A>::take_rope(Workspace<B>& workspace, std::span<std::int32_t const> positions) {
-  auto const* device_positions = take_integers(workspace, positions);
+void Transformer<Arch, T, B, A>::take_positions(Workspace<B>& workspace, std::span<std::int32_t const> positions) {
+  tape_.positions = take_integers(workspace, positions);
+  if constexpr (Arch::learned_positions) {
+    Index const limit = config_.max_position_embeddings;
+    auto const last = positions.empty() ? 0 : *std::max_element(positions.begin(), positions.end());
+    // The twin plans for the tokens of a batch as one sequence; it reads no table.
+    require((std::is_same_v<B, Dry>) || last < limit, "model", "a sequence of ", last + 1, " tokens is longer than the ", limit,
+            " learned positions of this model");
+    return;
+  }
   auto const fill = [&](RopeFrequencies const& rope, In<T>& cos, In<T>& sin) {
     auto const tokens = static_cast<Index>(positions.size());
     auto const c = workspace.template take<T>(tokens, static_cast<Index>(rope.inverse.size()));
     auto const s = workspace.template take<T>(tokens, static_cast<Index>(rope.inverse.size()));
-    backend_->rope_tables(device_positions, std::span<double const>(rope.inverse), static_cast<T>(rope.factor), c, s);
+    backend_->rope_tables(tape_.positions, std::span<double const>(rope.inverse), static_cast<T>(rope.factor), c, s);
     cos = c;
     sin = s;
   };
   fill(global_rope_, tape_.cos, tape_.sin);
   if (!config_.layer_is_sliding.empty()) fill(local_rope_, tape_.local_cos, tape_.local_sin);
+}
+
+template <class Arch, Scalar T, class B, class A>
+void Transformer<Arch, T, B, A>::embed(Workspace<B>& workspace, std::int32_t const* ids, Out<T> x) const {
+  embedding_->forward(*backend_, ids, x);
+  if (!position_embedding_) return;
+  auto scope = workspace.arena.scope();
+  auto const place = workspace.template take<T>(x.rows, x.cols);
+  position_embedding_->forward(*backend_, tape_.positions, place);
+  add(*backend_, In<T>(place), x);
 }
 
 template <class Arch, Scalar T, class B, class A>
@@ -44,12 +62,12 @@ std::span<TokenStats const> Transformer<Arch, T, B, A>::forward(TokenBatch const
   tape_.ids = take_integers(ws, batch.ids);
   tape_.rows = take_integers(ws, batch.rows);
   auto const* targets = language ? take_integers(ws, batch.targets) : nullptr;
-  take_rope(ws, host_positions_);
+  take_positions(ws, host_positions_);
 
   Index const tokens = batch.tokens(), width = config_.hidden_size;
   if (options.gradient) tape_.d = ws.template take<T>(tokens, width);
   Out<T> x = ws.template take<T>(tokens, width);
-  embedding_->forward(*backend_, tape_.ids, x);
+  embed(ws, tape_.ids, x);
   saved_.resize(blocks_.size());
   for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {
     auto const where = positions(static_cast<Index>(layer));
@@ -104,8 +122,9 @@ void Transformer<Arch, T, B, A>::backward_from_hidden(F&& fill) {
   arena_->release(tape_.after_blocks);
   for (std::size_t layer = blocks_.size(); layer-- > first_trained_;)
     blocks_[layer].backward(ws, positions(static_cast<Index>(layer)), saved_[layer],
-                            layer > first_trained_ || embedding_->trained(), d);
+                            layer > first_trained_ || embeddings_trained(), d);
   embedding_->backward(*backend_, tape_.ids, d);
+  if (position_embedding_) position_embedding_->backward(*backend_, tape_.positions, d);
   backend_->synchronize();
 }
 
@@ -147,9 +166,9 @@ void Transformer<Arch, T, B, A>::forward_cached(std::span<std::int32_t const> id
   auto ws = workspace(options);
   auto const* device_ids = take_integers(ws, ids);
   auto const* device_rows = take_integers(ws, rows);
-  take_rope(ws, positions);
+  take_positions(ws, positions);
   Out<T> const x = ws.template take<T>(tokens, config_.hidden_size);
-  embedding_->forward(*backend_, device_ids, x);
+  embed(ws, device_ids, x);
   for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {
     Positions<T> const where = this->positions(static_cast<Index>(layer));
     blocks_[layer].forward_cached(ws, where, cache[layer], entries, x);

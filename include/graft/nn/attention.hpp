@@ -4,6 +4,7 @@
 #include <graft/backend/concept.hpp>
 #include <graft/nn/elementwise.hpp>
 #include <graft/nn/linear.hpp>
+#include <graft/nn/qkv.hpp>
 #include <graft/nn/rms_norm.hpp>
 
 #include <cstdint>
@@ -47,12 +48,13 @@ struct CacheLayer {
   Index capacity = 0;
 };
 
-/// Causal self-attention with grouped queries and rotary positions:
+/// Causal self-attention with grouped queries and, unless switched off, rotary positions:
 ///   q, k, v = x·Wqᵀ, x·Wkᵀ, x·Wvᵀ (+ biases);  q, k normalised per head if `QkNorm`;  q, k rotated;
 ///   o = softmax(scale·q·kᵀ)·v per head;  y = o·Woᵀ.
 /// Sources: Vaswani et al. 2017; Su et al., "RoFormer", 2021; Ainslie et al., "GQA", 2023; Dao et al.,
 /// "FlashAttention", 2022 (what is saved and what is made again).
-template <Scalar T, class B, class A, bool QkNorm>
+/// `Qkv` is how q, k and v are made: nn/qkv.hpp.
+template <Scalar T, class B, class A, bool QkNorm, class Qkv = SeparateQkv<T, B, A>>
 class Attention {
  public:
   /// What backward needs: rotated q and k, v, the output of the heads and the log-sum-exp of each score row.
@@ -63,10 +65,8 @@ class Attention {
 
   Attention(Builder<T, B, A>& builder, std::string const& name, AttentionConfig const& config)
       : config_(config),
-        q_(builder, name + ".q_proj", width(config.shape.heads), config.hidden_size, config.qkv_bias),
-        k_(builder, name + ".k_proj", width(config.shape.kv_heads), config.hidden_size, config.qkv_bias),
-        v_(builder, name + ".v_proj", width(config.shape.kv_heads), config.hidden_size, config.qkv_bias),
-        o_(builder, name + ".o_proj", config.hidden_size, width(config.shape.heads), config.output_bias) {
+        qkv_(builder, name, {config.hidden_size, width(config.shape.heads), width(config.shape.kv_heads), config.qkv_bias}),
+        o_(builder, name + "." + Qkv::output_name, config.hidden_size, width(config.shape.heads), config.output_bias) {
     if constexpr (QkNorm) {
       q_norm_.emplace(builder, name + ".q_norm", config.shape.head_dim, config.norm_eps);
       k_norm_.emplace(builder, name + ".k_norm", config.shape.head_dim, config.norm_eps);
@@ -106,7 +106,7 @@ class Attention {
     auto const dv = workspace.template take<T>(tokens, saved.v.cols);
     set_zero(backend, d_o);
     o_.backward(workspace, saved.o, dy, d_o);
-    if (dx.empty() && !q_.trained() && !k_.trained() && !v_.trained() && !norms_trained()) return;
+    if (dx.empty() && !qkv_.trained() && !norms_trained()) return;
     backend.attention_backward(In<T>(saved.q), In<T>(saved.k), In<T>(saved.v), In<T>(saved.o), In<T>(saved.lse),
                                In<T>(d_o), config_.shape, positions.cu_seqlens, dq, dk, dv);
     rotate(backend, positions, dq, dk, true);
@@ -114,9 +114,7 @@ class Attention {
       norm_backward(workspace, *q_norm_, saved.raw_q, dq);
       norm_backward(workspace, *k_norm_, saved.raw_k, dk);
     }
-    q_.backward(workspace, x, dq, dx);
-    k_.backward(workspace, x, dk, dx);
-    v_.backward(workspace, x, dv, dx);
+    qkv_.backward(workspace, x, dq, dk, dv, dx);
   }
 
   /// Forward over cached keys and values: appends the new tokens' to the cache and attends to all of it.
@@ -142,22 +140,25 @@ class Attention {
   }
 
   void append(Params<T>& params) {
-    for (auto* linear : {&q_, &k_, &v_, &o_}) linear->append(params);
+    qkv_.append(params);
+    o_.append(params);
     if (q_norm_) q_norm_->append(params);
     if (k_norm_) k_norm_->append(params);
   }
   [[nodiscard]] bool trained() const {
-    return q_.trained() || k_.trained() || v_.trained() || o_.trained() || norms_trained();
+    return qkv_.trained() || o_.trained() || norms_trained();
   }
   template <class F>
   void visit(F&& f) const {
-    for (auto const* linear : {&q_, &k_, &v_, &o_}) linear->visit(f);
+    qkv_.visit(f);
+    o_.visit(f);
     if (q_norm_) q_norm_->visit(f);
     if (k_norm_) k_norm_->visit(f);
   }
   template <class F>
   void visit_linears(F&& f) const {
-    for (auto const* linear : {&q_, &k_, &v_, &o_}) f(*linear);
+    qkv_.visit_linears(f);
+    f(o_);
   }
 
  private:
@@ -166,9 +167,7 @@ class Attention {
 
   /// Fills saved.q, k, v (and raw_q, raw_k).
   void project(Workspace<B>& workspace, In<T> x, Positions<T> const& positions, Saved const& saved) {
-    q_.forward(workspace, x, QkNorm ? saved.raw_q : saved.q);
-    k_.forward(workspace, x, QkNorm ? saved.raw_k : saved.k);
-    v_.forward(workspace, x, saved.v);
+    qkv_.forward(workspace, x, QkNorm ? saved.raw_q : saved.q, QkNorm ? saved.raw_k : saved.k, saved.v);
     if constexpr (QkNorm) {
       q_norm_->forward(workspace, by_head(saved.raw_q), by_head(saved.q));
       k_norm_->forward(workspace, by_head(saved.raw_k), by_head(saved.k));
@@ -194,7 +193,8 @@ class Attention {
   }
 
   AttentionConfig config_;
-  Linear<T, B, A> q_, k_, v_, o_;
+  Qkv qkv_;
+  Linear<T, B, A> o_;
   std::optional<RmsNorm<T, B>> q_norm_, k_norm_;
   std::vector<CachedSequence<T>> cached_;
 };

@@ -26,7 +26,7 @@ template <class Arch, Scalar T, class B, class A>
 class Block {
  public:
   using Norm = typename Arch::template Norm<T, B>;
-  using AttentionModule = Attention<T, B, A, Arch::qk_norm>;
+  using AttentionModule = Attention<T, B, A, Arch::qk_norm, typename Arch::template Qkv<T, B, A>>;
   using Mlp = typename Arch::template Mlp<T, B, A>;
 
   /// Activations of one pass through the block. Views that a recompute level drops are taken again in backward.

@@ -89,6 +89,12 @@ void gated_agrees(B& backend, Demands demands = {}) {
         if (i < data.matrices[0].values.size()) data.matrices[0].values[i++] = extreme;
       agree<T>(backend, described("gated_forward", s), data, demands,
                [&](auto& b, Arguments<T> const& a) { b.gated_forward(act, a.m[0], a.m[1], a.m[3]); });
+      agree<T>(backend, described("gated_forward without up", s), data, demands,
+               [&](auto& b, Arguments<T> const& a) { b.gated_forward(act, a.m[0], In<T>(), a.m[3]); });
+      for (std::size_t const place : {3u, 0u, 2u})  // dgate apart, and in the places of gate and dh
+        agree<T>(backend, described("gated_backward without up", s), data, demands, [&](auto& b, Arguments<T> const& a) {
+          b.gated_backward(act, a.m[0], In<T>(), a.m[2], a.m[place], Out<T>());
+        });
       // gate 0, up 1, dh 2 → dgate, dup: apart, and in the places of gate and up, of dh and gate, of up and dh
       int const places[][2] = {{3, 4}, {0, 1}, {2, 0}, {1, 2}};
       for (auto const& place : places)

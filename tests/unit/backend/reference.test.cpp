@@ -91,6 +91,16 @@ TEST_CASE("reference: gated gradients are those of central differences for both 
                 return h;
               },
               dh, grad) < 1e-7);
+    Matrices alone{zeros(x[0])};
+    b.gated_backward(act, view(x[0]), {}, view(dh), view(alone[0]), {});
+    CHECK(gradient_deviation(
+              {x[0]},
+              [&](Matrices const& in) {
+                Matrix h = zeros(dh);
+                b.gated_forward(act, view(in[0]), {}, view(h));
+                return h;
+              },
+              dh, alone) < 1e-7);
   }
 }
 

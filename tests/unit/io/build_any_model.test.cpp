@@ -10,7 +10,7 @@
 
 using namespace graft;
 
-TEST_CASE_TEMPLATE("build_any_model: takes the architecture from the file", Arch, Llama, Qwen2, Qwen3, Gemma3) {
+TEST_CASE_TEMPLATE("build_any_model: takes the architecture from the file", Arch, Llama, Qwen2, Qwen3, Gemma3, Gpt2) {
   test::HfDirectory<Arch> const directory(test::tiny_config(std::string(Arch::model_types[0])));
   auto const files = open_model(directory.path());
   Reference backend;
@@ -29,9 +29,9 @@ TEST_CASE("build_any_model: a family that can be read but not built is refused b
   test::HfDirectory<Llama> const directory(test::tiny_config());
   auto files = open_model(directory.path());
   Reference backend;
-  files.config.model_type = "gpt2";
+  files.config.model_type = "falcon";
   CHECK(test::message_of([&] { (void)build_any_model<float>(files, Frozen{}, backend); }) ==
-        "[model] " + directory.path().string() + " is a model of type gpt2; graft has llama, mistral, qwen2, qwen3 and gemma3_text");
+        "[model] " + directory.path().string() + " is a model of type falcon; graft has llama, mistral, smollm3, qwen2, qwen3, gemma3_text and gpt2");
   files.config.model_type = "mistral";
   CHECK(build_any_model<float>(files, Frozen{}, backend).config().model_type == "mistral");
 }

@@ -135,6 +135,20 @@ TEST_CASE("gguf config: gemma3's layers and what its file does not say") {
   CHECK(draft.erase("gemma3.attention.sliding_window").refusal().find("the key gemma3.attention.sliding_window is missing") != std::string::npos);
 }
 
+TEST_CASE("gguf config: smollm3's layers without rope, and gpt2 with its other epsilon and fused biases") {
+  ModelConfig const smollm3 = Draft("smollm3").set("smollm3.block_count", std::uint32_t{5}).read();
+  CHECK(smollm3.layer_uses_rope == std::vector<bool>{true, true, true, false, true});
+  auto gpt2 = Draft("gpt2");
+  gpt2.erase("gpt2.attention.layer_norm_rms_epsilon").set("gpt2.attention.layer_norm_epsilon", 1e-5f)
+                        .tensor("blk.0.attn_qkv.bias", {96}).tensor("blk.0.ffn_up.bias", {48});
+  ModelConfig const config = gpt2.read();
+  CHECK(config.norm_eps == 1e-5);
+  CHECK(config.attention_bias);
+  CHECK(config.mlp_bias);
+  CHECK(config.hidden_act == "gelu_pytorch_tanh");
+  CHECK(Draft("gpt2").refusal().find("gpt2.attention.layer_norm_epsilon is missing or not positive") != std::string::npos);
+}
+
 TEST_CASE("gguf config: rope scalings") {
   auto const linear = Draft().set("llama.rope.scaling.type", std::string("linear")).set("llama.rope.scaling.factor", 2.0f).read().rope_scaling;
   CHECK(linear.kind == RopeScaling::Kind::linear);
@@ -178,7 +192,7 @@ TEST_CASE("gguf config: every contradiction has its own sentence") {
     CHECK(message.find(part) != std::string::npos);
     CHECK(message.find("m.gguf") != std::string::npos);
   };
-  says(Draft("mamba"), "the architecture must be llama, qwen2, qwen3 or gemma3: got mamba");
+  says(Draft("mamba"), "the architecture must be llama, smollm3, qwen2, qwen3, gemma3 or gpt2: got mamba");
   for (char const* const key : {"block_count", "context_length", "embedding_length", "feed_forward_length", "attention.head_count"})
     says(Draft().erase("llama." + std::string(key)), "the key llama." + std::string(key) + " is missing");
   says(Draft().erase("llama.attention.layer_norm_rms_epsilon"), "layer_norm_rms_epsilon is missing or not positive");

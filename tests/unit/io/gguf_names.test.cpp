@@ -8,14 +8,17 @@
 using namespace graft;
 
 TEST_CASE("gguf names: every part of every architecture maps there and back") {
-  for (std::string const architecture : {"llama", "qwen2", "qwen3", "gemma3"})
-    for (auto const& part : detail::gguf_parts(architecture)) {
+  for (std::string const architecture : {"llama", "smollm3", "qwen2", "qwen3", "gemma3", "gpt2"}) {
+    auto const* const names = detail::find_gguf_names(architecture);
+    REQUIRE(names != nullptr);
+    for (auto const& part : names->parts) {
       std::string const gguf = "blk.12." + std::string(part.gguf) + ".weight";
       auto const name = hf_name_of_gguf(architecture, gguf);
       REQUIRE(name.has_value());
-      CHECK(*name == "model.layers.12." + std::string(part.hugging_face) + ".weight");
+      CHECK(*name == std::string(names->layers) + "12." + std::string(part.hugging_face) + ".weight");
       CHECK(gguf_name_of_hf(architecture, *name) == gguf);
     }
+  }
 }
 
 TEST_CASE("gguf names: globals, biases, and Gemma's other norms") {
@@ -28,6 +31,10 @@ TEST_CASE("gguf names: globals, biases, and Gemma's other norms") {
   CHECK(gguf_name_of_hf("gemma3", "model.layers.0.post_attention_layernorm.weight") == "blk.0.post_attention_norm.weight");
   CHECK(gguf_name_of_hf("llama", "model.layers.0.post_attention_layernorm.weight") == "blk.0.ffn_norm.weight");
   CHECK(gguf_name_of_hf("llama", "lm_head.weight") == "output.weight");
+  CHECK(hf_name_of_gguf("gpt2", "position_embd.weight") == "transformer.wpe.weight");
+  CHECK(hf_name_of_gguf("gpt2", "blk.3.attn_qkv.bias") == "transformer.h.3.attn.c_attn.bias");
+  CHECK(gguf_name_of_hf("gpt2", "transformer.ln_f.bias") == "output_norm.bias");
+  CHECK(!hf_name_of_gguf("gpt2", "blk.0.attn_q.weight").has_value());
 }
 
 TEST_CASE("gguf names: what has no counterpart is empty") {

@@ -5,6 +5,7 @@
 #include <graft/adapter/lora.hpp>
 #include <graft/io/build_model.hpp>
 #include <graft/model/gemma3.hpp>
+#include <graft/model/gpt2.hpp>
 #include <graft/model/llama.hpp>
 
 #include <support/hf_directory.hpp>
@@ -28,12 +29,12 @@ double largest_difference(std::vector<double> const& a, std::vector<double> cons
 
 }  // namespace
 
-TEST_CASE_TEMPLATE("save_model: a saved model computes without its adapter what it computed with it", Arch, Llama, Gemma3) {
+TEST_CASE_TEMPLATE("save_model: a saved model computes without its adapter what it computed with it", Arch, Llama, Gemma3, Gpt2) {
   test::TemporaryDirectory const folder;
   test::HfDirectory<Arch> const directory(test::tiny_config(std::string(Arch::model_types[0])));
   auto const files = open_model(directory.path());
   Reference backend;
-  auto const model = build_model<Arch, double>(files, Lora{.rank = 2, .alpha = 5, .modules_to_save = {"norm"}}, backend);
+  auto const model = build_model<Arch, double>(files, Lora{.rank = 2, .alpha = 5, .modules_to_save = {Arch::learned_positions ? "ln_f" : "norm"}}, backend);
   test::disturb(model->trainable().params);
   auto const expected = logprobs(*model);
   struct Kind { Storage storage; char const* dtype; double tolerance; };
@@ -44,7 +45,7 @@ TEST_CASE_TEMPLATE("save_model: a saved model computes without its adapter what 
     save_model(*model, files, saved, storage);
     auto const again = open_model(saved);
     CHECK(again.config.dtype == dtype);
-    CHECK(again.weights->get("model.norm.weight").storage == storage);
+    CHECK(again.weights->get(std::string(Arch::final_norm_name) + ".weight").storage == storage);
     auto const plain = build_model<Arch, double>(again, Frozen{}, backend);
     auto const actual = logprobs(*plain);
     CHECK(largest_difference(actual, expected) <= tolerance);

@@ -168,7 +168,7 @@ TEST_CASE("gguf weights: files that are no model of a known architecture are ref
   };
   std::pair<std::string, GgufMetadataValue> const llama{"general.architecture", std::string("llama")};
   CHECK(refusal({}).find("the key general.architecture is missing") != std::string::npos);
-  CHECK(refusal({{"general.architecture", std::string("falcon")}}).find("must be llama, qwen2, qwen3 or gemma3: got falcon") !=
+  CHECK(refusal({{"general.architecture", std::string("falcon")}}).find("must be llama, smollm3, qwen2, qwen3, gemma3 or gpt2: got falcon") !=
         std::string::npos);
   CHECK(refusal({llama, {"general.type", std::string("adapter")}}).find("is an adapter, not a model") != std::string::npos);
   CHECK(refusal({llama, {"split.count", std::uint32_t{3}}}).find("one part of a split model") != std::string::npos);

@@ -4,6 +4,7 @@
 #include <graft/adapter/frozen.hpp>
 #include <graft/backend/reference.hpp>
 #include <graft/model/gemma3.hpp>
+#include <graft/model/gpt2.hpp>
 #include <graft/model/llama.hpp>
 #include <graft/model/qwen2.hpp>
 #include <graft/model/qwen3.hpp>
@@ -17,14 +18,14 @@
 
 using namespace graft;
 
-static_assert(Architecture<Llama> && Architecture<Qwen2> && Architecture<Qwen3> && Architecture<Gemma3>);
+static_assert(Architecture<Llama> && Architecture<Qwen2> && Architecture<Qwen3> && Architecture<Gemma3> && Architecture<Gpt2>);
 static_assert(!Architecture<int>);
 
 namespace {
 
 struct WithoutHeadName {
   static constexpr std::array<std::string_view, 1> model_types{"x"};
-  static constexpr bool qk_norm = false, qkv_bias = false, post_norms = false, scaled_embedding = false;
+  static constexpr bool qk_norm = false, qkv_bias = false, post_norms = false, scaled_embedding = false, learned_positions = false;
   static constexpr double norm_offset = 0;
   static constexpr char const *embedding_name = "", *layers_name = "", *final_norm_name = "", *input_norm_name = "",
                               *attention_name = "", *mlp_norm_name = "", *mlp_name = "";
@@ -81,6 +82,10 @@ TEST_CASE("architecture: each family asks for the tensors of its Hugging Face ch
   CHECK(names<Qwen3>(true, false, false) == plus(llama, qk_norms));
   CHECK(names<Gemma3>(true, false, false) ==
         plus(plus(llama, qk_norms), layer({"pre_feedforward_layernorm.weight", "post_feedforward_layernorm.weight"})));
+  std::set<std::string> gpt2{"transformer.wte.weight", "transformer.wpe.weight"};
+  for (char const* const module : {"ln_f", "h.0.ln_1", "h.0.attn.c_attn", "h.0.attn.c_proj", "h.0.ln_2", "h.0.mlp.c_fc", "h.0.mlp.c_proj"})
+    for (char const* const part : {".weight", ".bias"}) gpt2.insert("transformer." + std::string(module) + part);
+  CHECK(names<Gpt2>(true, true, true) == gpt2);
 }
 
 TEST_CASE("architecture: model types are told apart") {
@@ -92,5 +97,6 @@ TEST_CASE("architecture: model types are told apart") {
   add(Qwen2::model_types);
   add(Qwen3::model_types);
   add(Gemma3::model_types);
-  CHECK(types == std::set<std::string_view>{"llama", "mistral", "qwen2", "qwen3", "gemma3_text", "gemma3"});
+  add(Gpt2::model_types);
+  CHECK(types == std::set<std::string_view>{"llama", "mistral", "smollm3", "qwen2", "qwen3", "gemma3_text", "gemma3", "gpt2"});
 }

@@ -6,11 +6,13 @@
 #include <graft/adapter/lora.hpp>
 #include <graft/backend/reference.hpp>
 #include <graft/model/gemma3.hpp>
+#include <graft/model/gpt2.hpp>
 #include <graft/model/llama.hpp>
 #include <graft/model/qwen2.hpp>
 #include <graft/model/qwen3.hpp>
 
 #include <support/gradcheck.hpp>
+#include <support/message_of.hpp>
 #include <support/tiny_model.hpp>
 
 #include <doctest/doctest.h>
@@ -85,8 +87,9 @@ TEST_CASE("transformer: the gradients of every weight in full fine-tuning equal 
 }
 
 TEST_CASE_TEMPLATE("transformer: every architecture has right gradients, for LoRA and for every weight", Arch, Llama, Qwen2,
-                   Qwen3, Gemma3) {
+                   Qwen3, Gemma3, Gpt2) {
   auto config = test::tiny_config(std::string(Arch::model_types[0]));
+  config.max_position_embeddings = 16;
   config.layer_is_sliding = {true, false, true};
   config.sliding_window = 3;
   config.rope_local_theta = 30;
@@ -339,4 +342,28 @@ TEST_CASE("transformer: mistakes are named") {
   model.forward(batch, PassOptions::step(Heads::score));
   CHECK_THROWS_WITH_AS(model.backward(std::vector<TokenStats>(1)), doctest::Contains("backward got 1 token gradients and 0 score gradients for 0"), Error);
   CHECK_THROWS_WITH_AS(model.backward_hidden({nullptr, 1, 2}), doctest::Contains("a gradient of shape (1, 2) for hidden states of shape ("), Error);
+}
+
+TEST_CASE("transformer: learned positions count from the start of each sequence, and none lies behind the table") {
+  auto config = test::tiny_config("gpt2");
+  config.max_position_embeddings = 6;
+  test::RandomWeights weights(config);
+  Reference backend;
+  Transformer<Gpt2, float, Reference, Frozen> model(config, {}, backend, weights.provider());
+  auto const packed = test::random_batch(config, {6, 4});
+  std::vector<TokenStats> const together(model.forward(packed).begin(), model.forward(packed).end());
+  TokenBatch second;
+  second.ids.assign(packed.ids.begin() + 6, packed.ids.end());
+  second.cu_seqlens = {0, 4};
+  for (std::size_t n = 0; n < packed.rows.size(); ++n)
+    if (packed.rows[n] >= 6) {
+      second.rows.push_back(packed.rows[n] - 6);
+      second.targets.push_back(packed.targets[n]);
+    }
+  auto const alone = model.forward(second);
+  auto const offset = together.size() - alone.size();
+  for (std::size_t n = 0; n < alone.size(); ++n)
+    CHECK(alone[n].target_logprob == doctest::Approx(together[offset + n].target_logprob).epsilon(1e-6));
+  CHECK(test::message_of([&] { (void)model.forward(test::random_batch(config, {2, 7})); }) ==
+        "[model] a sequence of 7 tokens is longer than the 6 learned positions of this model");
 }

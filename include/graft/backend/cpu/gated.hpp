@@ -29,7 +29,7 @@ struct GateFunction {
   }
 };
 
-/// h = act(gate)·up and its gradients.
+/// h = act(gate)·up and its gradients; without up, h = act(gate).
 struct CpuGated {
   template <Scalar T>
   void gated_forward(Activation activation, InArg<T> gate, InArg<T> up, Out<T> h) {
@@ -51,7 +51,8 @@ struct CpuGated {
  private:
   template <Activation activation, class T>
   static void forward(In<T> gate, In<T> up, Out<T> h) {
-    assert(gate.rows == h.rows && gate.cols == h.cols && up.rows == h.rows && up.cols == h.cols);
+    assert(gate.rows == h.rows && gate.cols == h.cols && (up.empty() || (up.rows == h.rows && up.cols == h.cols)));
+    if (up.empty()) return forward_alone<activation>(gate, h);
     parallel_row_blocks(h.rows, h.cols, [&](Index begin, Index end) {
       for (Index t = begin; t < end; ++t) {
         T const *const g = gate.row(t), *const u = up.row(t);
@@ -64,7 +65,8 @@ struct CpuGated {
 
   template <Activation activation, class T>
   static void backward(In<T> gate, In<T> up, In<T> dh, Out<T> dgate, Out<T> dup) {
-    assert(gate.rows == dh.rows && gate.cols == dh.cols && dgate.rows == dh.rows && dup.rows == dh.rows);
+    assert(gate.rows == dh.rows && gate.cols == dh.cols && dgate.rows == dh.rows && dup.rows == up.rows);
+    if (up.empty()) return backward_alone<activation>(gate, dh, dgate);
     parallel_row_blocks(dh.rows, dh.cols, [&](Index begin, Index end) {
       for (Index t = begin; t < end; ++t) {
         T const *const g = gate.row(t), *const u = up.row(t), *const d = dh.row(t);
@@ -77,6 +79,30 @@ struct CpuGated {
           out_gate[c] = through_up * act.slope;
           out_up[c] = slope * act.value;
         }
+      }
+    });
+  }
+
+  template <Activation activation, class T>
+  static void forward_alone(In<T> gate, Out<T> h) {
+    parallel_row_blocks(h.rows, h.cols, [&](Index begin, Index end) {
+      for (Index t = begin; t < end; ++t) {
+        T const* const g = gate.row(t);
+        T* const out = h.row(t);
+        GRAFT_SIMD
+        for (Index c = 0; c < h.cols; ++c) out[c] = GateFunction<activation, T>(g[c]).value;
+      }
+    });
+  }
+
+  template <Activation activation, class T>
+  static void backward_alone(In<T> gate, In<T> dh, Out<T> dgate) {
+    parallel_row_blocks(dh.rows, dh.cols, [&](Index begin, Index end) {
+      for (Index t = begin; t < end; ++t) {
+        T const *const g = gate.row(t), *const d = dh.row(t);
+        T* const out = dgate.row(t);
+        GRAFT_SIMD
+        for (Index c = 0; c < dh.cols; ++c) out[c] = d[c] * GateFunction<activation, T>(g[c]).slope;
       }
     });
   }

@@ -128,18 +128,18 @@ struct ReferenceRows {
     for (Index t = 0; t < h.rows; ++t)
       for (Index c = 0; c < h.cols; ++c)
         h.row(t)[c] = static_cast<T>(activate(activation, static_cast<double>(gate.row(t)[c])).value *
-                                     static_cast<double>(up.row(t)[c]));
+                                     (up.empty() ? 1.0 : static_cast<double>(up.row(t)[c])));
   }
 
   template <Scalar T>
   void gated_backward(Activation activation, InArg<T> gate, InArg<T> up, InArg<T> dh, Out<T> dgate, Out<T> dup) {
-    for (Index t = 0; t < dup.rows; ++t)
-      for (Index c = 0; c < dup.cols; ++c) {
+    for (Index t = 0; t < dgate.rows; ++t)
+      for (Index c = 0; c < dgate.cols; ++c) {
         auto const [value, slope] = activate(activation, static_cast<double>(gate.row(t)[c]));
-        auto const u = static_cast<double>(up.row(t)[c]);
+        double const u = up.empty() ? 1.0 : static_cast<double>(up.row(t)[c]);
         auto const g = static_cast<double>(dh.row(t)[c]);
         dgate.row(t)[c] = static_cast<T>(g * u * slope);
-        dup.row(t)[c] = static_cast<T>(g * value);
+        if (!dup.empty()) dup.row(t)[c] = static_cast<T>(g * value);
       }
   }
 

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "architectures.hpp"
+
+#include <graft/io/build_model.hpp>
+#include <graft/model/gpt2.hpp>
+
+cli::Model cli::build_gpt2(graft::ModelFiles const& files, graft::Selected const& adapter, Backend& backend) {
+  return Model(graft::build_model<graft::Gpt2, float>(files, adapter, backend));
+}
