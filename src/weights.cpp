@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <graft/io/bitsandbytes.tpp>
 #include <graft/io/gguf.tpp>
 #include <graft/io/gguf_config.tpp>
 #include <graft/io/gguf_tokenizer.tpp>

@@ -79,7 +79,10 @@ class HfConfigReader {
 
   /// Switches that change the arithmetic and that graft's models do not have.
   void refuse_unknown_arithmetic() const {
-    root_.require_that(!root_.has("quantization_config"), "quantization_config is set; weights quantised by other libraries are not read");
+    if (auto const quantization = root_.find_object("quantization_config"))
+      root_.require_that(quantization->find_string("quant_method") == "bitsandbytes",
+                         "weights quantised by other libraries than bitsandbytes are not read: quantization_config is ",
+                         JsonObject::shown(quantization->json()));
     auto const absent = [&](std::string_view key) { text_.require_that(!text_.has(key), key, " is set, which graft does not support"); };
     auto const off = [&](std::string_view key) {
       text_.require_that(!text_.boolean(key, false), key, " is true, which graft does not support");

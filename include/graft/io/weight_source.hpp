@@ -38,9 +38,10 @@ class WeightSource {
   [[nodiscard]] virtual std::filesystem::path path() const = 0;
 };
 
-/// Weights of a Hugging Face directory or a single safetensors file: F64, F32, F16, BF16. The prefix that multimodal models
-/// put before their language model ("language_model.", or "model.language_model.") is taken off, and the "model." (GPT-2:
-/// "transformer.") that checkpoints of the bare decoder lack is put before. Errors: two tensors that get the same name.
+/// Weights of a Hugging Face directory or a single safetensors file: F64, F32, F16, BF16, and what bitsandbytes quantised
+/// (nf4, fp4, int8: a weight with its parts is one tensor here). The prefix that multimodal models put before their language
+/// model ("language_model.", or "model.language_model.") is taken off, and the "model." (GPT-2: "transformer.") that
+/// checkpoints of the bare decoder lack is put before. Errors: two tensors that get the same name.
 class SafetensorsWeights final : public WeightSource {
  public:
   explicit SafetensorsWeights(std::filesystem::path const& path);
@@ -54,6 +55,7 @@ class SafetensorsWeights final : public WeightSource {
   std::filesystem::path path_;
   ShardedSafetensors files_;
   std::map<std::string, TensorInfo const*, std::less<>> tensors_;
+  std::map<std::string, TensorInfo const*, std::less<>> parts_;  ///< of weights that bitsandbytes quantised
 };
 
 /// Weights of a GGUF model of architecture llama, smollm3, qwen2, qwen3, gemma3 or gpt2, in their block formats. What

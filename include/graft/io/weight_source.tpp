@@ -2,6 +2,7 @@
 #pragma once
 
 #include <graft/core/error.hpp>
+#include <graft/io/bitsandbytes.hpp>
 #include <graft/io/conv1d.hpp>
 #include <graft/io/gguf_names.hpp>
 #include <graft/io/gguf_rotary.hpp>
@@ -60,12 +61,27 @@ GRAFT_INLINE SafetensorsWeights::SafetensorsWeights(std::filesystem::path const&
       fail("weights", path.string(), ": the tensors ", printable(known->second->name), " and ", printable(name),
            " are both the model's ", printable(canonical));
   }
+  auto const find = [this](std::string_view name) -> TensorInfo const* {
+    auto const found = tensors_.find(name);
+    return found == tensors_.end() ? nullptr : found->second;
+  };
+  for (auto const& [name, tensor] : tensors_)
+    if (std::string const whole = detail::whole_of_part(name); !whole.empty() && detail::stored_by_bitsandbytes(find, whole))
+      parts_.emplace(name, tensor);
+  for (auto const& [name, tensor] : parts_) tensors_.erase(name);
 }
 
 GRAFT_INLINE HostTensor SafetensorsWeights::get(std::string_view name) const {
   auto const found = tensors_.find(name);
   require(found != tensors_.end(), "weights", path_.string(), " has no tensor ", name);
   TensorInfo const& tensor = *found->second;
+  auto const find = [this](std::string_view part) -> TensorInfo const* {
+    for (auto const* const map : {&parts_, &tensors_})
+      if (auto const at = map->find(part); at != map->end()) return at->second;
+    return nullptr;
+  };
+  if (std::string const whole(name); detail::stored_by_bitsandbytes(find, whole))
+    return detail::read_bitsandbytes(find, whole, files_.owner(), path_.string());
   auto const storage = storage_of_dtype(tensor.dtype);
   require(storage.has_value(), "weights", path_.string(), ": tensor ", printable(tensor.name), " has dtype ", tensor.dtype,
           ", which graft does not compute with: F32, F16, BF16 and F64 are possible");

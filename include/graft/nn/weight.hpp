@@ -19,7 +19,8 @@ template <class B>
 concept ReadsHostMemory = B::reads_host_memory;
 
 /// A weight of the base model: either frozen, in the storage of its file (possibly the mapped file itself), or trained,
-/// dense in T with a gradient of the same size.
+/// dense in T with a gradient of the same size. Formats whose scales lie apart stay as they are where the backend reads host
+/// memory; a device gets them dense.
 template <Scalar T, class B>
 class Weight {
  public:
@@ -29,7 +30,7 @@ class Weight {
   /// values of the file (Gemma's norms hold gain - 1) and taken off again by `download`; for dense weights only.
   Weight(B& backend, std::string name, HostTensor const& tensor, bool trained, double offset = 0)
       : name_(std::move(name)), offset_(static_cast<T>(offset)), shape_(tensor.shape), storage_(tensor.storage), rows_(tensor.rows()), cols_(tensor.cols()) {
-    if (trained || shape_.size() == 1) {
+    if (trained || shape_.size() == 1 || (has_scales(storage_) && !ReadsHostMemory<B>)) {
       storage_ = dense_storage();
       dense_ = Buffer<T, B>(backend, rows_ * cols_);
       if (tensor.data != nullptr) upload_dense(tensor);
@@ -37,6 +38,7 @@ class Weight {
       trained_ = trained;
     } else if constexpr (ReadsHostMemory<B>) {
       owner_ = tensor.owner;
+      scales_ = tensor.scales;
       frozen_data_ = tensor.data;
     } else {
       frozen_ = Buffer<std::byte, B>(backend, tensor.matrix().bytes());
@@ -59,7 +61,7 @@ class Weight {
   /// The weight as a product reads it.
   [[nodiscard]] StoredMatrix stored() const {
     auto const* data = dense_.size() != 0 ? reinterpret_cast<std::byte const*>(dense_.data()) : frozen_data_;
-    return {storage_, data, rows_, cols_};
+    return {storage_, data, rows_, cols_, scales_.get()};
   }
   /// Dense weights only: vectors, and what is trained.
   [[nodiscard]] Out<T> value() const { return dense_.view(rows_, cols_); }
@@ -106,6 +108,7 @@ class Weight {
   Buffer<std::byte, B> frozen_;
   std::byte const* frozen_data_ = nullptr;
   std::shared_ptr<void const> owner_;
+  std::shared_ptr<BlockScales const> scales_;
 };
 
 }  // namespace graft

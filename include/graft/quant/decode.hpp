@@ -4,6 +4,7 @@
 #include <graft/core/scalar.hpp>
 #include <graft/core/view.hpp>
 #include <graft/quant/block_decoders.hpp>
+#include <graft/quant/scaled_decoders.hpp>
 #include <graft/quant/storage.hpp>
 
 #include <cassert>
@@ -55,10 +56,11 @@ void decode_plain(std::byte const* from, Index cols, T* out) noexcept {
 /// Decodes one row of `cols` elements. The values are those of GGUF's reference decoder, bit for bit in float
 /// (llama.cpp, `ggml-quants.c`; Python package `gguf`): every block element is an exact product plus at most one rounded
 /// addition. `double` receives the same float values, bf16 the same rounded to nearest. `row` may be unaligned.
-/// `cols` must be a multiple of the block (`row_bytes` checks that where shapes enter the program).
+/// `cols` must be a multiple of the block (`row_bytes` checks that where shapes enter the program). Formats with scales
+/// apart need `decode_rows`.
 template <DecodeTarget T>
 void decode_row(Storage storage, std::byte const* row, Index cols, T* out) noexcept {
-  assert(cols % block_elements(storage) == 0);
+  assert(cols % block_elements(storage) == 0 && !has_scales(storage));
   switch (storage) {
     case Storage::f64: return detail::decode_plain<double>(row, cols, out);
     case Storage::f32: return detail::decode_plain<float>(row, cols, out);
@@ -72,15 +74,23 @@ void decode_row(Storage storage, std::byte const* row, Index cols, T* out) noexc
     case Storage::q4_k: return detail::decode_blocks<detail::DecodeQ4K>(row, cols, out);
     case Storage::q5_k: return detail::decode_blocks<detail::DecodeQ5K>(row, cols, out);
     case Storage::q6_k: return detail::decode_blocks<detail::DecodeQ6K>(row, cols, out);
+    case Storage::nf4:
+    case Storage::fp4:
+    case Storage::int8: return;
   }
 }
 
-/// Decodes rows [begin, end) of `matrix` into the rows of `out`, which has `end - begin` rows and the same columns.
+/// Decodes rows [begin, end) of `matrix` into the rows of `out`, which has `end - begin` rows and the same columns. nf4,
+/// fp4 and int8 give the values of bitsandbytes' dequantize_4bit and int8_vectorwise_dequant to float32, to the bit.
 /// Runs on the calling thread: callers split the rows.
 template <DecodeTarget T>
 void decode_rows(StoredMatrix const& matrix, Index begin, Index end, MatrixView<T> out) {
   assert(0 <= begin && begin <= end && end <= matrix.rows);
   assert(out.rows == end - begin && out.cols == matrix.cols);
+  if (has_scales(matrix.storage)) {
+    for (Index r = begin; r < end; ++r) detail::decode_scaled_row(matrix, r, out.row(r - begin));
+    return;
+  }
   Index const stride = matrix.row_bytes();
   for (Index r = begin; r < end; ++r) decode_row(matrix.storage, matrix.data + r * stride, matrix.cols, out.row(r - begin));
 }

@@ -3,6 +3,8 @@
 
 #include <graft/core/error.hpp>
 #include <graft/core/scalar.hpp>
+#include <graft/quant/encode_q4_k.hpp>
+#include <graft/quant/encode_scale.hpp>
 #include <graft/quant/storage.hpp>
 
 #include <algorithm>
@@ -15,22 +17,9 @@ namespace graft {
 
 namespace detail {
 
-/// The scale as it is stored. Error: too large for a half.
-[[nodiscard]] inline f16 encode_scale(float d, Storage storage) {
-  f16 const half = to_f16(d);
-  require(std::isfinite(to_float(half)), "quant", "values are too large for the half-precision scale of ", name(storage),
-          ": the scale would be ", d);
-  return half;
-}
-
-[[nodiscard]] inline float inverse_scale(float d) {
-  float const inverse = 1.0f / d;
-  return std::isfinite(inverse) ? inverse : 0.0f;
-}
-
-inline void encode_q8_0(float const (&x)[32], std::byte* out) {
+inline void encode_q8_0(float const* x, std::byte* out) {
   float largest = 0;
-  for (float const value : x) largest = std::max(largest, std::abs(value));
+  for (int j = 0; j < 32; ++j) largest = std::max(largest, std::abs(x[j]));
   float const d = largest / 127.0f, inverse = inverse_scale(d);
   f16 const half = encode_scale(d, Storage::q8_0);
   std::int8_t q[32];
@@ -51,10 +40,10 @@ inline void pack_bits(std::uint8_t const (&q)[32], bool five, std::byte* out) {
 }
 
 /// Q4_0 and Q5_0: d·(q − zero), zero = 8 or 16; the value of largest magnitude becomes q = 0 exactly.
-inline void encode_symmetric(float const (&x)[32], int zero, Storage storage, std::byte* out) {
+inline void encode_symmetric(float const* x, int zero, Storage storage, std::byte* out) {
   float extreme = 0;
-  for (float const value : x)
-    if (std::abs(value) > std::abs(extreme)) extreme = value;
+  for (int j = 0; j < 32; ++j)
+    if (std::abs(x[j]) > std::abs(extreme)) extreme = x[j];
   float const d = extreme / static_cast<float>(-zero), inverse = inverse_scale(d);
   f16 const half = encode_scale(d, storage);
   std::uint8_t q[32];
@@ -65,8 +54,8 @@ inline void encode_symmetric(float const (&x)[32], int zero, Storage storage, st
 }
 
 /// Q4_1 and Q5_1: d·q + m, q in 0..levels, m the smallest value.
-inline void encode_affine(float const (&x)[32], int levels, Storage storage, std::byte* out) {
-  auto const [low, high] = std::minmax_element(std::begin(x), std::end(x));
+inline void encode_affine(float const* x, int levels, Storage storage, std::byte* out) {
+  auto const [low, high] = std::minmax_element(x, x + 32);
   float const m = *low, d = (*high - m) / static_cast<float>(levels), inverse = inverse_scale(d);
   f16 const halves[2] = {encode_scale(d, storage), encode_scale(m, storage)};
   std::uint8_t q[32];
@@ -78,12 +67,14 @@ inline void encode_affine(float const (&x)[32], int levels, Storage storage, std
 
 }  // namespace detail
 
-/// True for the formats that `encode_row` writes. The k-quants need a search for their scales and are only read.
+/// True for the formats that `encode_row` writes. q5_k and q6_k are only read; those whose scales lie apart are made of whole
+/// tensors (`encode_4bit`, `encode_int8`).
 [[nodiscard]] constexpr bool can_encode(Storage storage) {
-  return storage != Storage::q4_k && storage != Storage::q5_k && storage != Storage::q6_k;
+  return storage != Storage::q5_k && storage != Storage::q6_k && !has_scales(storage);
 }
 
-/// Encodes `cols` values into `row_bytes(storage, cols)` bytes at `out`, as GGUF's reference quantisers do.
+/// Encodes `cols` values into `row_bytes(storage, cols)` bytes at `out`, as GGUF's reference quantisers do (q4_k: by a search of
+/// our own, see `encode_q4_k`).
 /// Errors: a format that is only read; in block formats a value that is not finite or too large for a half's scale.
 template <Scalar T>
 void encode_row(Storage storage, T const* in, Index cols, std::byte* out) {
@@ -91,11 +82,11 @@ void encode_row(Storage storage, T const* in, Index cols, std::byte* out) {
   Index const elements = block_elements(storage), bytes = block_bytes(storage);
   (void)row_bytes(storage, cols);  // checks the number of columns
   for (Index block = 0; block < cols / elements; ++block, in += elements, out += bytes) {
-    float x[32];
+    float x[256];
     for (Index j = 0; j < elements; ++j) x[j] = static_cast<float>(in[j]);
     if (is_quantized(storage))
-      for (float const value : x)
-        require(std::isfinite(value), "quant", "a value that is not finite cannot be stored as ", name(storage));
+      for (Index j = 0; j < elements; ++j)
+        require(std::isfinite(x[j]), "quant", "a value that is not finite cannot be stored as ", name(storage));
     switch (storage) {
       case Storage::f64: {
         double const value = static_cast<double>(in[0]);
@@ -118,9 +109,12 @@ void encode_row(Storage storage, T const* in, Index cols, std::byte* out) {
       case Storage::q4_1: detail::encode_affine(x, 15, storage, out); break;
       case Storage::q5_0: detail::encode_symmetric(x, 16, storage, out); break;
       case Storage::q5_1: detail::encode_affine(x, 31, storage, out); break;
-      case Storage::q4_k:
+      case Storage::q4_k: detail::encode_q4_k(x, out); break;
       case Storage::q5_k:
-      case Storage::q6_k: break;
+      case Storage::q6_k:
+      case Storage::nf4:
+      case Storage::fp4:
+      case Storage::int8: break;
     }
   }
 }

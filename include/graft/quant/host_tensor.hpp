@@ -2,6 +2,7 @@
 #pragma once
 
 #include <graft/core/error.hpp>
+#include <graft/quant/block_scales.hpp>
 #include <graft/quant/storage.hpp>
 
 #include <cstddef>
@@ -13,12 +14,13 @@
 namespace graft {
 
 /// A tensor in host memory as a file holds it: row-major, its last dimension in the blocks of `storage`.
-/// `owner` keeps the memory (usually a mapped file) alive.
+/// `owner` keeps the memory (usually a mapped file) alive. `scales`: of the formats that have them apart.
 struct HostTensor {
   Storage storage = Storage::f32;
   std::vector<Index> shape;
   std::byte const* data = nullptr;
   std::shared_ptr<void const> owner;
+  std::shared_ptr<BlockScales const> scales = nullptr;
 
   [[nodiscard]] Index cols() const { return shape.empty() ? 1 : shape.back(); }
   [[nodiscard]] Index rows() const {
@@ -26,7 +28,9 @@ struct HostTensor {
     for (std::size_t d = 0; d + 1 < shape.size(); ++d) total *= shape[d];
     return total;
   }
-  [[nodiscard]] StoredMatrix matrix() const { return {storage, data, rows(), cols()}; }
+  [[nodiscard]] StoredMatrix matrix() const { return {storage, data, rows(), cols(), scales.get()}; }
+  /// Bytes of the elements and of all that is needed to decode them.
+  [[nodiscard]] Index bytes() const { return matrix().bytes() + (scales ? scales->bytes(rows() * cols()) : 0); }
 };
 
 /// Where a model gets its weights: `get` returns the tensor of a Hugging Face name, `has` says whether there is one.

@@ -13,9 +13,12 @@
 
 namespace graft {
 
+struct BlockScales;
+
 /// How the elements of a weight lie in memory. The `q…` formats are GGUF's blocks: a row is cut into blocks of
-/// `block_elements`, each stored in `block_bytes` with its own scale.
-enum class Storage : std::uint8_t { f64, f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q5_k, q6_k };
+/// `block_elements`, each stored in `block_bytes` with its own scale. nf4, fp4 and int8 are those of bitsandbytes: the
+/// elements lie one behind the other, and their scales elsewhere (`BlockScales`).
+enum class Storage : std::uint8_t { f64, f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q5_k, q6_k, nf4, fp4, int8 };
 
 namespace detail {
 
@@ -25,7 +28,7 @@ struct StorageTraits {
   Index block_bytes;
 };
 
-inline constexpr std::array<StorageTraits, 12> storage_traits{{
+inline constexpr std::array<StorageTraits, 15> storage_traits{{
     {"f64", 1, 8},
     {"f32", 1, 4},
     {"f16", 1, 2},
@@ -38,6 +41,9 @@ inline constexpr std::array<StorageTraits, 12> storage_traits{{
     {"q4_k", 256, 144},  // f16 d, dmin; u8 scales[12]; u8 q[128]
     {"q5_k", 256, 176},  // f16 d, dmin; u8 scales[12]; u8 fifth bits[32]; u8 q[128]
     {"q6_k", 256, 210},  // u8 low[128]; u8 high[64]; i8 scales[16]; f16 d
+    {"nf4", 2, 1},       // two codes, the first in the high nibble
+    {"fp4", 2, 1},
+    {"int8", 1, 1},
 }};
 
 }  // namespace detail
@@ -57,8 +63,11 @@ inline constexpr std::array<StorageTraits, 12> storage_traits{{
   return detail::storage_traits[static_cast<std::size_t>(storage)].name;
 }
 
-/// True for the block formats, whose elements are not addressable one by one.
-[[nodiscard]] constexpr bool is_quantized(Storage storage) { return block_elements(storage) > 1; }
+/// True for the formats whose scales lie apart from the elements: a row alone does not say what it holds.
+[[nodiscard]] constexpr bool has_scales(Storage storage) { return storage >= Storage::nf4; }
+
+/// True for the formats whose elements are codes that a scale gives a meaning.
+[[nodiscard]] constexpr bool is_quantized(Storage storage) { return block_elements(storage) > 1 || has_scales(storage); }
 
 /// Bytes of a row of `cols` elements. Error: `cols` is not a multiple of the block.
 [[nodiscard]] constexpr Index row_bytes(Storage storage, Index cols) {
@@ -72,14 +81,18 @@ inline constexpr std::array<StorageTraits, 12> storage_traits{{
 }
 
 /// A non-owning row-major matrix in any storage: `rows` rows of `row_bytes()` bytes, one after the other. The memory
-/// may belong to a device and need not be aligned.
+/// may belong to a device and need not be aligned. Where the format `has_scales`, `scales` are those of the whole tensor,
+/// in which row 0 here is row `first_row`, so that any panel of rows can be decoded alone.
 struct StoredMatrix {
   Storage storage = Storage::f32;
   std::byte const* data = nullptr;
   Index rows = 0;
   Index cols = 0;
+  BlockScales const* scales = nullptr;
+  Index first_row = 0;
 
   [[nodiscard]] Index row_bytes() const { return graft::row_bytes(storage, cols); }
+  /// Bytes of the elements; scales that lie apart are not counted.
   [[nodiscard]] Index bytes() const { return rows * row_bytes(); }
   [[nodiscard]] Index size() const { return rows * cols; }
   [[nodiscard]] bool empty() const { return rows == 0 || cols == 0; }
@@ -92,7 +105,7 @@ struct StoredMatrix {
   /// Rows [begin, end).
   [[nodiscard]] StoredMatrix rows_between(Index begin, Index end) const {
     assert(0 <= begin && begin <= end && end <= rows);
-    return {storage, row(begin), end - begin, cols};
+    return {storage, row(begin), end - begin, cols, scales, first_row + begin};
   }
 };
 

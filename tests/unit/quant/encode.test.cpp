@@ -115,7 +115,7 @@ TEST_CASE("encode: what a format cannot hold is refused") {
   auto const refusal = [&](Storage storage, Index cols) {
     return message_of([&] { encode_row(storage, x.data(), cols, out.data()); });
   };
-  CHECK(refusal(Storage::q4_k, 0) == "[quant] writing q4_k is not supported: use f32, f16, bf16 or q8_0");
+  CHECK(refusal(Storage::q5_k, 0) == "[quant] writing q5_k is not supported: use f32, f16, bf16 or q8_0");
   CHECK(refusal(Storage::q8_0, 31).find("multiple of 32 columns: got 31") != std::string::npos);
   for (float const bad : {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
     x[31] = bad;

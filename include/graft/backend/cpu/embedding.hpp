@@ -18,7 +18,7 @@ struct CpuEmbedding {
       for (Index t = begin; t < end; ++t) {
         assert(0 <= ids[t] && ids[t] < table.rows);
         T* const row = x.row(t);
-        decode_row(table.storage, table.row(ids[t]), table.cols, row);
+        decode_rows(table, ids[t], ids[t] + 1, x.rows_between(t, t + 1));
         GRAFT_SIMD
         for (Index c = 0; c < x.cols; ++c) row[c] *= scale;
       }
