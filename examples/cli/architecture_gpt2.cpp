@@ -7,3 +7,8 @@
 cli::Model cli::build_gpt2(graft::ModelFiles const& files, graft::Selected const& adapter, Backend& backend) {
   return Model(graft::build_model<graft::Gpt2, float>(files, adapter, backend));
 }
+
+cli::PlannedModel cli::plan_gpt2(graft::ModelConfig const& config, graft::Selected const& adapter, graft::Dry& dry,
+                                graft::WeightProvider const& weights) {
+  return planned<graft::Gpt2>(config, adapter, dry, weights);
+}

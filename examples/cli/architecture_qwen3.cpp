@@ -7,3 +7,8 @@
 cli::Model cli::build_qwen3(graft::ModelFiles const& files, graft::Selected const& adapter, Backend& backend) {
   return Model(graft::build_model<graft::Qwen3, float>(files, adapter, backend));
 }
+
+cli::PlannedModel cli::plan_qwen3(graft::ModelConfig const& config, graft::Selected const& adapter, graft::Dry& dry,
+                                graft::WeightProvider const& weights) {
+  return planned<graft::Qwen3>(config, adapter, dry, weights);
+}

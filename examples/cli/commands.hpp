@@ -16,5 +16,6 @@ void add_export_lora(CLI::App& app);
 void add_tokenize(CLI::App& app);
 void add_evaluate(CLI::App& app);
 void add_inspect(CLI::App& app);
+void add_plan(CLI::App& app);
 
 }  // namespace cli

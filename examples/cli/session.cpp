@@ -14,6 +14,8 @@
 
 #include <algorithm>
 #include <iostream>
+#include <span>
+#include <string_view>
 
 namespace cli {
 
@@ -27,24 +29,37 @@ Session open_session(ModelFlags const& flags) {
   return session;
 }
 
+namespace {
+
+/// What this program does with an architecture.
+struct Entry {
+  std::span<std::string_view const> types;
+  Model (*build)(graft::ModelFiles const&, graft::Selected const&, Backend&);
+  PlanFunction* plan;
+};
+
+Entry const& entry_of(std::string const& type, std::string const& place) {
+  static Entry const entries[] = {{graft::Llama::model_types, build_llama, plan_llama},
+                                  {graft::Qwen2::model_types, build_qwen2, plan_qwen2},
+                                  {graft::Qwen3::model_types, build_qwen3, plan_qwen3},
+                                  {graft::Gemma3::model_types, build_gemma3, plan_gemma3},
+                                  {graft::Gpt2::model_types, build_gpt2, plan_gpt2}};
+  for (auto const& entry : entries)
+    if (std::find(entry.types.begin(), entry.types.end(), type) != entry.types.end()) return entry;
+  graft::fail("model", place, " is a model of type ", type,
+              "; this program has llama, mistral, smollm3, qwen2, qwen3, gemma3_text and gpt2");
+}
+
+}  // namespace
+
+PlannedModel plan_any(graft::ModelConfig const& config, graft::Selected const& adapter, graft::Dry& dry,
+                      graft::WeightProvider const& weights) {
+  return entry_of(config.model_type, "the configuration").plan(config, adapter, dry, weights);
+}
+
 void build(Session& session, graft::Selected const& adapter, std::string const& adapter_directory) {
-  auto const& type = session.files.config.model_type;
-  auto const is = [&](auto const& types) { return std::find(types.begin(), types.end(), type) != types.end(); };
-  auto& backend = *session.backend;
-  if (is(graft::Llama::model_types)) {
-    session.model.emplace(build_llama(session.files, adapter, backend));
-  } else if (is(graft::Qwen2::model_types)) {
-    session.model.emplace(build_qwen2(session.files, adapter, backend));
-  } else if (is(graft::Qwen3::model_types)) {
-    session.model.emplace(build_qwen3(session.files, adapter, backend));
-  } else if (is(graft::Gemma3::model_types)) {
-    session.model.emplace(build_gemma3(session.files, adapter, backend));
-  } else if (is(graft::Gpt2::model_types)) {
-    session.model.emplace(build_gpt2(session.files, adapter, backend));
-  } else {
-    graft::fail("model", session.files.path.string(), " is a model of type ", type,
-                "; this program has llama, mistral, smollm3, qwen2, qwen3, gemma3_text and gpt2");
-  }
+  auto const& entry = entry_of(session.files.config.model_type, session.files.path.string());
+  session.model.emplace(entry.build(session.files, adapter, *session.backend));
   if (!adapter_directory.empty()) graft::load_peft(*session.model, adapter_directory);
 }
 

@@ -62,6 +62,7 @@ static void sft(SftFlags const& flags) {
   Session session = open_session(flags.model);
   graft::ChatData data(flags.data, session.tokenizer(), data_options(flags, session.tokenizer()));
   std::cerr << data.report();
+  auto const program = static_cast<std::size_t>(graft::resident_bytes());
   build(session, adapter_of(flags), flags.init_adapter);
   ChatHeldOut held_out(flags, session);
   session.model->set_recompute(recompute_of(flags));
@@ -69,7 +70,7 @@ static void sft(SftFlags const& flags) {
   if (held_out.present() && !flags.resume)
     std::cerr << "held-out loss of the untuned model " << held_out.evaluate(false).nll_per_token() << '\n';
 
-  Trainer trainer{.options = options_of(flags)};
+  Trainer trainer{.options = options_of(flags), .program_bytes = program};
   set_option(trainer.options, "last-turn-only", flags.last_turn_only);
   set_option(trainer.options, "label-smoothing", flags.label_smoothing);
   set_option(trainer.options, "z-loss", flags.z_loss);

@@ -56,6 +56,8 @@ FlagGroups add_training_flags(CLI::App& app, TrainingFlags& flags) {
   optimizer->add_option("--max-steps", flags.max_steps, "steps, whatever --epochs says; 0: as many as the epochs take")->capture_default_str();
   optimizer->add_option("--recompute", flags.recompute, "what backward computes again to save memory")
       ->check(CLI::IsMember({"none", "selective", "full"}))->capture_default_str();
+  optimizer->add_option("--memory-limit", flags.memory_limit, "most memory of the run, e.g. 450M or 2G: chooses --recompute and --gradient-accumulation")
+      ->transform(CLI::AsSizeValue(false));
 
   auto* run = group("run");
   run->add_option("--output", flags.output, "directory for the adapter (or model), checkpoints and metrics")->required();

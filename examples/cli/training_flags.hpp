@@ -57,6 +57,7 @@ struct TrainingFlags {
   graft::Index save_steps = 0;
   graft::Index save_total_limit = 2;
   std::string recompute = "none";
+  std::size_t memory_limit = 0;  ///< bytes; 0: none
   bool resume = false;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "memory_layout.hpp"
 #include "training_setup.hpp"
 
 #include <graft/backend/ceiling.hpp>
@@ -40,6 +41,7 @@ struct Trainer {
   RunOptions options;                                     ///< what a resumed run must share: `options_of` and more
   std::vector<std::string> metric_columns{};              ///< of metrics.csv, of what its loss tells beside the value
   std::function<graft::EvaluationSummary()> evaluate{};   ///< on held-out data; empty: there is none
+  std::size_t program_bytes = 0;                          ///< resident before the model was built: for --memory-limit
   bool base_passes = false;                               ///< the data runs the model without gradient as it makes batches
 };
 
@@ -75,6 +77,7 @@ void run_training(TrainingFlags const& flags, Trainer const& trainer, Spec const
 
   graft::TrainerState state;
   state.options = trainer.options;
+  fit_run<typename L::Batch>(flags, state.options, trainer.program_bytes, std::min(total, 2 * data.steps_per_epoch(0)), model, plain_source(data));
   if (flags.resume) {
     auto const checkpoint = graft::latest_checkpoint(output);
     graft::require(checkpoint.has_value(), "resume", "there is no checkpoint-<step> in ", output.string());
@@ -85,11 +88,13 @@ void run_training(TrainingFlags const& flags, Trainer const& trainer, Spec const
   }
   model.set_dropout(flags.seed, state.dropout_pass);
   auto const extent = largest_batch<typename L::Batch>(plain_source(data), std::min(total - state.step, 2 * data.steps_per_epoch(0)));
+  auto const expected = graft::plan_memory(model, extent, state_bytes(flags), trainer.program_bytes);
   auto const plan = model.reserve(extent);
   if (trainer.base_passes) model.reserve(extent, {});
   std::cerr << "training " << model.trainable().elements() << " parameters in " << model.adapted_modules().size()
             << " adapted modules, " << total << " steps; activations and scratch "
-            << graft::format_bytes(static_cast<double>(plan.arena_bytes)) << '\n';
+            << graft::format_bytes(static_cast<double>(plan.arena_bytes)) << ", planned peak "
+            << graft::format_bytes(static_cast<double>(expected.total())) << '\n';
 
   std::optional<graft::Index> const resume_after = flags.resume ? std::optional(state.step) : std::nullopt;
   fs::path const metrics = flags.metrics.empty() ? output / "metrics.jsonl" : fs::path(flags.metrics);

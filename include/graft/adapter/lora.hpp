@@ -122,6 +122,7 @@ class Lora::Layer {
     b_ = Buffer<T, B>(backend, shape.out * spec.rank);
     a_grad_ = Buffer<T, B>(backend, spec.rank * shape.in);
     b_grad_ = Buffer<T, B>(backend, shape.out * spec.rank);
+    if constexpr (requires { B::computes_nothing; }) return;
     std::vector<T> initial(static_cast<std::size_t>(spec.rank * shape.in));
     Rng rng(spec.seed, static_cast<std::uint64_t>(shape.number));
     double const bound = 1 / std::sqrt(static_cast<double>(shape.in));

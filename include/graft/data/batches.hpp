@@ -34,6 +34,13 @@ class BatchStream {
   [[nodiscard]] Data const& dataset() const { return data_; }
   [[nodiscard]] BatchOptions const& options() const { return options_; }
   [[nodiscard]] auto const& report() const { return data_.report(); }
+  /// Cuts every later step into `count` micro-batches. Which records a step has does not change.
+  void set_gradient_accumulation(Index count) {
+    BatchOptions changed = options_;
+    changed.gradient_accumulation = count;
+    validate(changed, data_);
+    options_ = changed;
+  }
   /// Records that are trained on.
   [[nodiscard]] Index size() const { return data_.size(); }
 

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <string>
 #include <string_view>
 
 namespace graft {
@@ -68,6 +69,16 @@ inline constexpr std::array<StorageTraits, 15> storage_traits{{
 
 /// True for the formats whose elements are codes that a scale gives a meaning.
 [[nodiscard]] constexpr bool is_quantized(Storage storage) { return block_elements(storage) > 1 || has_scales(storage); }
+
+/// The format of that name. Error: there is none; the message lists them.
+[[nodiscard]] inline Storage storage_named(std::string_view wanted) {
+  std::string names;
+  for (std::size_t i = 0; i < detail::storage_traits.size(); ++i) {
+    if (detail::storage_traits[i].name == wanted) return static_cast<Storage>(i);
+    names += (i ? ", " : "") + std::string(detail::storage_traits[i].name);
+  }
+  fail("quant", "\"", wanted, "\" is none of the formats ", names);
+}
 
 /// Bytes of a row of `cols` elements. Error: `cols` is not a multiple of the block.
 [[nodiscard]] constexpr Index row_bytes(Storage storage, Index cols) {

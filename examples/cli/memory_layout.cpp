@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "memory_layout.hpp"
+
+#include <graft/train/progress.hpp>
+#include <graft/train/trainer_state.hpp>
+
+#include <charconv>
+#include <iomanip>
+#include <iostream>
+#include <utility>
+
+namespace cli {
+
+double state_bytes(TrainingFlags const& flags) {
+  if (flags.optimizer == "adamw") return 8;
+  if (flags.optimizer == "lion") return 4;
+  if (flags.optimizer == "sgd") return flags.momentum != 0 ? 4 : 0;
+  if (flags.optimizer == "adafactor") return 0.5;  // a row and a column of each matrix
+  return 2.1;                                      // of 8 bits
+}
+
+void print_plan(std::ostream& out, graft::MemoryPlan const& plan) {
+  std::pair<char const*, std::size_t> const parts[] = {{"program, tokenizer, data", plan.program},
+                                                       {"base, frozen", plan.base},
+                                                       {"trained weights", plan.trained},
+                                                       {"gradients", plan.gradients},
+                                                       {"optimizer", plan.optimizer},
+                                                       {"activations and scratch", plan.activations},
+                                                       {"backend", plan.scratch},
+                                                       {"peak", plan.total()}};
+  for (auto const& [name, bytes] : parts)
+    out << std::left << std::setw(26) << name << std::right << std::setw(12)
+        << graft::format_bytes(static_cast<double>(bytes)) << '\n';
+}
+
+void report_layout(graft::StepLayout const& layout, std::size_t limit) {
+  char const* const levels[] = {"none", "selective", "full"};
+  std::cerr << "to stay below " << graft::format_bytes(static_cast<double>(limit)) << ": " << layout.micro_batches
+            << " micro-batches a step, recomputation " << levels[static_cast<int>(layout.recompute)] << ", planned peak "
+            << graft::format_bytes(static_cast<double>(layout.memory.total())) << '\n';
+}
+
+std::optional<graft::Index> recorded_micro_batches(std::filesystem::path const& output) {
+  auto const checkpoint = graft::latest_checkpoint(output);
+  if (!checkpoint) return std::nullopt;
+  auto const options = graft::read_trainer_state(*checkpoint).options;
+  auto const found = options.find("gradient-accumulation");
+  graft::Index count = 0;
+  if (found == options.end()) return std::nullopt;
+  std::from_chars(found->second.data(), found->second.data() + found->second.size(), count);
+  return count > 0 ? std::optional(count) : std::nullopt;
+}
+
+}  // namespace cli

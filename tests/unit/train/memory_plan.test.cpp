@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <graft/train/memory_plan.hpp>
+
+#include "support/message_of.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace graft;
+
+namespace {
+
+/// Says of itself what a model would: 1000 bytes a token, 600 or 100 with recomputation, and FLOPs to match.
+struct Claims {
+  using ScalarType = float;
+  struct Parameters {
+    [[nodiscard]] Index elements() const { return 1 << 20; }
+  };
+  [[nodiscard]] Parameters trainable() const { return {}; }
+  [[nodiscard]] std::vector<WeightInfo> weights() const {
+    return {{"embedding", {100, 64}, Storage::q8_0, false, false},
+            {"norm", {64}, Storage::f32, false, false},
+            {"layer", {64, 64}, Storage::q4_1, false, true},
+            {"trained", {64, 64}, Storage::f32, true, false}};
+  }
+  [[nodiscard]] StepPlan plan(BatchExtent extent) const {
+    double const per_token[] = {1000, 600, 100}, work[] = {3, 3.4, 4};
+    auto const at = static_cast<std::size_t>(level);
+    return {static_cast<std::size_t>(per_token[at] * static_cast<double>(extent.tokens)), work[at] * static_cast<double>(extent.tokens)};
+  }
+  void set_recompute(Recompute chosen) { level = chosen; }
+
+  Recompute level = Recompute::none;
+};
+
+/// Eight records of 1000 tokens in `count` parts.
+BatchExtent part_of(Index count) { return {(8 + count - 1) / count * 1000, 500, 1}; }
+
+constexpr std::size_t mebibyte = std::size_t{1} << 20;
+
+}  // namespace
+
+TEST_CASE("memory_plan: the parts are those of the weights, what is trained, and the arena") {
+  auto const plan = plan_memory(Claims{}, {1000, 500, 1}, 8, 7);
+  CHECK(plan.program == 7);
+  CHECK(plan.base == 100 * 2 * 34 + 64 * 4 + 64 * 2 * 20);
+  CHECK(plan.trained == 4 * mebibyte);
+  CHECK(plan.gradients == 4 * mebibyte);
+  CHECK(plan.optimizer == 8 * mebibyte);
+  CHECK(plan.activations == 1000000);
+  CHECK(plan.total() == 7 + plan.base + 16 * mebibyte + 1000000 + plan.scratch);
+}
+
+TEST_CASE("memory_plan: with room for all, a step is one batch and nothing is computed twice") {
+  Claims model;
+  auto const layout = fit_memory(model, 100 * mebibyte, 8, 8, 0, part_of);
+  CHECK(layout.recompute == Recompute::none);
+  CHECK(layout.micro_batches == 1);
+  CHECK(model.level == Recompute::none);
+}
+
+TEST_CASE("memory_plan: smaller parts come before recomputation, which comes before nothing at all") {
+  std::size_t const fixed = plan_memory(Claims{}, {0, 0, 1}, 8, 0).total();
+  Claims model;
+  auto const halves = fit_memory(model, fixed + 4100000, 8, 8, 0, part_of);
+  CHECK(halves.micro_batches == 2);
+  CHECK(halves.recompute == Recompute::none);
+  auto const single = fit_memory(model, fixed + 610000, 8, 8, 0, part_of);
+  CHECK(single.micro_batches == 8);
+  CHECK(single.recompute == Recompute::selective);
+  CHECK(model.level == Recompute::selective);
+  auto const least = fit_memory(model, fixed + 110000, 8, 8, 0, part_of);
+  CHECK(least.recompute == Recompute::full);
+  CHECK(least.memory.total() <= fixed + 110000);
+  auto const message = test::message_of([&] { (void)fit_memory(model, fixed + 90000, 8, 8, 0, part_of); });
+  CHECK(message.find("[memory] nothing fits into 28 MiB: the least is 29 MiB, by 8 micro-batches a step") == 0);
+}
