@@ -14,6 +14,8 @@
 #include <graft/quant/decode.hpp>
 #include <graft/train/value_and_grad.hpp>
 
+#include <support/files.hpp>
+
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -26,8 +28,6 @@
 namespace graft::test {
 
 using detail::Json;
-
-inline std::filesystem::path const fixtures = std::filesystem::path(GRAFT_FIXTURES_DIR);
 
 /// Every tensor of a file as doubles.
 inline std::map<std::string, std::vector<double>> read_tensors(std::filesystem::path const& path) {
