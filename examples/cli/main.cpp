@@ -26,7 +26,9 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", GRAFT_VERSION_STRING);
   app.require_subcommand(1);
   cli::add_sft(app);
+  cli::add_reward(app);
   cli::add_nll(app);
+  cli::add_score(app);
   cli::add_generate(app);
   cli::add_chat(app);
   cli::add_merge(app);

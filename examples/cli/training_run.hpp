@@ -56,7 +56,7 @@ template <class Data>
 
 /// A whole run: optimizer and schedule from the flags, memory reserved, resumed if asked for, then `graft::train` with
 /// metrics, progress, evaluations, checkpoints and, at the end, the best weights and the picture of the loss.
-template <class Spec, class Model, graft::Loss L, class Data>
+template <class Spec, class Model, graft::TrainingLoss L, class Data>
 void run_training(TrainingFlags const& flags, Trainer const& trainer, Spec const& optimizer_spec, Model& model, L const& loss,
                   Data& data) {
   namespace fs = std::filesystem;
@@ -89,7 +89,7 @@ void run_training(TrainingFlags const& flags, Trainer const& trainer, Spec const
   model.set_dropout(flags.seed, state.dropout_pass);
   auto const extent = largest_batch<typename L::Batch>(plain_source(data), std::min(total - state.step, 2 * data.steps_per_epoch(0)));
   auto const expected = graft::plan_memory(model, extent, state_bytes(flags), trainer.program_bytes);
-  auto const plan = model.reserve(extent);
+  auto const plan = model.reserve(extent, graft::step_options(loss));
   if (trainer.base_passes) model.reserve(extent, {});
   std::cerr << "training " << model.trainable().elements() << " parameters in " << model.adapted_modules().size()
             << " adapted modules, " << total << " steps; activations and scratch "
@@ -136,7 +136,7 @@ void run_training(TrainingFlags const& flags, Trainer const& trainer, Spec const
 }
 
 /// The same with the optimizer that the flags name.
-template <class Model, graft::Loss L, class Data>
+template <class Model, graft::TrainingLoss L, class Data>
 void run_training(TrainingFlags const& flags, Trainer const& trainer, Model& model, L const& loss, Data& data) {
   with_optimizer(flags, [&](auto const& optimizer) { run_training(flags, trainer, optimizer, model, loss, data); });
 }

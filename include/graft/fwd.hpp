@@ -37,6 +37,9 @@ struct TokenBatch;
 struct TokenStats;
 struct LossReport;
 struct CrossEntropy;
+struct RewardBatch;
+struct BradleyTerry;
+struct PlackettLuce;
 
 struct AdamW;
 struct Sgd;
@@ -46,6 +49,8 @@ class Tokenizer;
 class ChatFormat;
 class ChatData;
 class Dataset;
+class RewardData;
+class RewardDataset;
 struct ModelFiles;
 
 template <class Arch, Scalar T, class B, class A>

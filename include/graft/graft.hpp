@@ -7,10 +7,13 @@
 #include <graft/adapter/lora.hpp>
 #include <graft/backend/default_backend.hpp>
 #include <graft/data/chat_data.hpp>
+#include <graft/data/reward_data.hpp>
 #include <graft/io/load.hpp>
 #include <graft/io/peft.hpp>
 #include <graft/io/save_model.hpp>
 #include <graft/loss/cross_entropy.hpp>
+#include <graft/loss/reward/bradley_terry.hpp>
+#include <graft/loss/reward/plackett_luce.hpp>
 #include <graft/model/gemma3.hpp>
 #include <graft/model/generate.hpp>
 #include <graft/model/instantiations.hpp>
@@ -25,6 +28,7 @@
 #include <graft/text/encode_chat.hpp>
 #include <graft/train/checkpoint.hpp>
 #include <graft/train/evaluate.hpp>
+#include <graft/train/evaluate_reward.hpp>
 #include <graft/train/train.hpp>
 #include <graft/train/value_and_grad.hpp>
 #include <graft/version.hpp>

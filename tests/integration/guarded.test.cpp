@@ -43,6 +43,19 @@ std::vector<double> train_and_generate(A const& adapter, Recompute level) {
       optimizer.step(1e-2);
     }
   }
+  model.add_score_head({.seed = 3});
+  auto batch = test::random_batch(config, {7, 4, 5});
+  batch.rows = {6, 10, 15};
+  batch.targets = {1, 2, 3};
+  for (Heads const heads : {Heads::score, Heads::both}) {
+    model.trainable().zero_grad();
+    model.forward(batch, PassOptions::step(heads));
+    seen.insert(seen.end(), model.scores().begin(), model.scores().end());
+    for (auto& g : model.token_gradient()) g = {-1, 0, 0, 0};
+    for (auto& g : model.score_gradient()) g = 0.5;
+    model.backward(model.token_gradient(), model.score_gradient());
+    seen.push_back(grad_norm(model.trainable()));
+  }
   std::vector<std::vector<std::int32_t>> const prompts{{1, 2, 3}, {4, 5}, {6, 7, 8, 9, 10, 11}};
   for (auto const& generation : generate(model, prompts, {.max_new_tokens = 5}))
     for (auto const id : generation.ids) seen.push_back(id);
@@ -65,7 +78,7 @@ void same_on_both(A const& adapter) {
 
 }  // namespace
 
-TEST_CASE("guarded: training, generation and merging of every adapter touch backend memory only through the backend") {
+TEST_CASE("guarded: training, scoring, generation and merging of every adapter touch backend memory only through the backend") {
   same_on_both<Llama>(Lora{.rank = 3, .dropout = 0.2});
   same_on_both<Llama>(FullFineTune{});
   same_on_both<Llama>(Frozen{});

@@ -8,6 +8,9 @@
 (InstructGPT, arXiv 2203.02155, equation 1) and Plackett-Luce.
 `data.json`: the pairs of token ids that RewardTrainer._prepare_dataset keeps of the records in `*.jsonl`. The tokenizers are
 those of ../sft.
+`model/`: a LoRA adapter with a score head for ../llama_tiny, as PEFT saves it for the task SEQ_CLS, and in float64 what
+transformers' LlamaForSequenceClassification says with it: rewards, RewardTrainer's loss and every gradient; and the course
+of 10 steps of AdamW.
 """
 
 import itertools
@@ -18,10 +21,15 @@ from types import SimpleNamespace
 
 from fixture_files import FIXTURES, write_json
 from datasets import Dataset, disable_progress_bars
-from transformers import PreTrainedTokenizerFast
+from peft import LoraConfig
+from transformers import LlamaForSequenceClassification, PreTrainedTokenizerFast
 import torch
 from trl import RewardTrainer
 
+import tiny_llama
+from fixture_files import write_tensors
+from float64 import float64
+from make_llama import ADAMW, adapted_model, gradient_norm, optimizer_of, save_as_peft_does, saved_names
 from make_sft_data import message, tokenizer, turns
 
 
@@ -116,6 +124,49 @@ def rows(records: list[dict], tokens: PreTrainedTokenizerFast, max_length: int |
     return [{key: row[key] for key in ("record", "chosen_ids", "rejected_ids")} for row in kept]
 
 
+def model_fixture(folder) -> None:
+    single = LlamaForSequenceClassification.from_pretrained(FIXTURES / "llama_tiny", num_labels=1, attn_implementation="eager")
+    single.config.pad_token_id = 0  # in none of the sequences, so that the last token is read
+    single.config.name_or_path = "llama_tiny"
+    data = tiny_llama.sequences(seed=200)
+    batches = [[0, 1, 2, 3], [4, 5, 6, 7]]  # chosen, rejected, chosen, rejected
+    margins = [0.0, 0.75]
+    with float64():
+        base = tiny_llama.in_float64(single.eval())
+        base.config.name_or_path = base.name_or_path = "llama_tiny"
+        lora = LoraConfig(r=4, lora_alpha=8, lora_dropout=0.0, target_modules="all-linear", exclude_modules="score",
+                          modules_to_save=["score"], task_type="SEQ_CLS")
+        model = adapted_model(base, lora, 800)
+        save_as_peft_does(model, folder)
+
+        def rewards_of(batch: list[int]) -> torch.Tensor:
+            return torch.cat([model(input_ids=torch.tensor([data[i]["input_ids"]]), use_cache=False).logits[0] for i in batch])
+
+        def loss_of(batch: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
+            rewards = rewards_of(batch)
+            loss, _ = trl_loss(torch.cat([rewards[0::2], rewards[1::2]]), torch.tensor(margins, dtype=torch.float64), 0.01)
+            return loss, rewards
+
+        loss, rewards = loss_of(batches[0])
+        loss.backward()
+        expected = {"rewards": rewards, "loss": loss, "grad_norm": gradient_norm(model)}
+        expected |= {f"grad.{name}": parameter.grad.clone() for name, parameter in saved_names(model).items()}
+        settings = {**ADAMW, "steps": 10}
+        parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        optimizer = optimizer_of(settings, parameters)
+        losses, norms = [], []
+        for step in range(settings["steps"]):
+            optimizer.zero_grad()
+            loss, _ = loss_of(batches[step % 2])
+            loss.backward()
+            norms.append(torch.nn.utils.clip_grad_norm_(parameters, settings["max_grad_norm"]).item())
+            optimizer.step()
+            losses.append(loss.item())
+        write_tensors(folder / "expected.safetensors", expected, __file__)
+        write_json(folder / "training.json", {"batches": batches, "margins": margins, "center_rewards_coefficient": 0.01,
+                                              "adamw": {**settings, "losses": losses, "grad_norms": norms}}, __file__)
+
+
 def main() -> None:
     disable_progress_bars()
     folder = FIXTURES / "reward"
@@ -132,6 +183,7 @@ def main() -> None:
     for entry in sets:
         print(entry["data"], entry["tokenizer"], entry["max_length"], [row["record"] for row in entry["rows"]])
     write_json(folder / "data.json", {"sets": sets}, __file__)
+    model_fixture(folder / "model")
 
 
 if __name__ == "__main__":

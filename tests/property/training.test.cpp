@@ -6,7 +6,9 @@
 #include <graft/adapter/lora.hpp>
 #include <graft/backend/eigen.hpp>
 #include <graft/core/parallel.hpp>
+#include <graft/data/reward_dataset.hpp>
 #include <graft/loss/cross_entropy.hpp>
+#include <graft/loss/reward/bradley_terry.hpp>
 #include <graft/model/llama.hpp>
 #include <graft/optim/adamw.hpp>
 #include <graft/optim/bind.hpp>
@@ -169,10 +171,15 @@ TEST_CASE("training: a steady step allocates nothing and its bits do not depend 
     EigenBackend backend;
     LoraModel<float> model(config, Lora{.rank = 4, .dropout = 0.1}, backend, weights.provider());
     auto const batch = test::random_batch(config, {40, 7, 21, 33});
+    model.add_score_head({.seed = 2});
+    RewardBatch pairs;
+    for (std::int32_t pair = 0; pair < 2; ++pair) append_example(pairs, {{{1, 2, 3, pair}, {1, 2, pair}}, {0, 1}, 0.5f});
     auto optimizer = bind(AdamW{.weight_decay = 0.1}, model.trainable());
     auto const step = [&] {
       value_and_grad(model, CrossEntropy{.label_smoothing = 0.1}, batch);
       clip_grad_norm(model.trainable(), 1.0);
+      optimizer.step(1e-3);
+      value_and_grad(model, BradleyTerry{.center_rewards_coefficient = 0.1}, pairs);
       optimizer.step(1e-3);
     };
     for (int i = 0; i < 3; ++i) step();

@@ -15,6 +15,8 @@
 #include <graft/quant/decode.hpp>
 #include <graft/train/value_and_grad.hpp>
 
+#include <support/files.hpp>
+
 #include <doctest/doctest.h>
 
 #include <cmath>

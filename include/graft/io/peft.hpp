@@ -86,7 +86,8 @@ template <class A>
   return adapter.lora;
 }
 
-/// Writes the adapter as PEFT does: adapter_config.json and adapter_model.safetensors, complete or not at all.
+/// Writes the adapter as PEFT does: adapter_config.json and adapter_model.safetensors, complete or not at all. A score head
+/// goes with it, and the task is then SEQ_CLS.
 /// Error: the model has no LoRA on any module.
 template <class Model>
 void save_peft(Model const& model, std::filesystem::path const& directory, std::string const& base_model = "") {
@@ -98,16 +99,20 @@ void save_peft(Model const& model, std::filesystem::path const& directory, std::
         model.trainable(), [&](auto const& name) { return detail::peft_key(name, model.adapted_modules()); }, host);
     write_safetensors(fresh / "adapter_model.safetensors", tensors);
     auto const turned = [](auto const& module) { return is_conv1d_weight(module + ".weight"); };
-    write_peft_config(fresh, lora_of(model.adapter()), {base_model, std::ranges::any_of(model.adapted_modules(), turned)},
+    write_peft_config(fresh, lora_of(model.adapter()),
+                      {base_model, std::ranges::any_of(model.adapted_modules(), turned), model.score_head() ? "SEQ_CLS" : "CAUSAL_LM"},
                       peft_target_modules(model.adapted_modules(), model.linear_modules()));
   });
 }
 
 /// Reads the weights of an adapter that PEFT or `save_peft` wrote into a model that was built with
-/// `read_peft_config(directory)`. Strict: every tensor must find its place and every place its tensor.
+/// `read_peft_config(directory)`. If there is a score head among them, a model without one gets it: load before an optimizer
+/// is bound. Strict: every tensor must find its place and every place its tensor.
 template <class Model>
 void load_peft(Model& model, std::filesystem::path const& directory) {
   SafetensorsFile const file(directory / "adapter_model.safetensors");
+  if (auto const* score = file.find("base_model.model.score.weight"); score != nullptr && !model.score_head() && score->shape.size() == 2)
+    model.add_score_head({.num_labels = score->shape.front()});
   detail::read_parameters(
       model.trainable(), file, [&](auto const& name) { return detail::peft_key(name, model.adapted_modules()); }, "peft");
 }

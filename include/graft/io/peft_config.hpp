@@ -14,6 +14,7 @@ namespace graft {
 struct PeftOrigin {
   std::string base_model;  ///< base_model_name_or_path
   bool fan_in_fan_out = false;
+  std::string task_type = "CAUSAL_LM";  ///< SEQ_CLS: beside the adapter there is a score head
 };
 
 /// The `target_modules` to write for an adapter on `adapted` of the linear modules `modules`: the last parts of the names
@@ -21,7 +22,8 @@ struct PeftOrigin {
 [[nodiscard]] std::vector<std::string> peft_target_modules(std::vector<std::string> const& adapted,
                                                            std::vector<std::string> const& modules);
 
-/// Writes adapter_config.json into `directory`, with the keys that PEFT, vLLM and llama.cpp's converter read.
+/// Writes adapter_config.json into `directory`, with the keys that PEFT, vLLM and llama.cpp's converter read. For SEQ_CLS,
+/// `score` is named among the modules to save.
 void write_peft_config(std::filesystem::path const& directory, Lora const& lora, PeftOrigin const& origin,
                        std::vector<std::string> const& target_modules);
 

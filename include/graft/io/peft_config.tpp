@@ -81,7 +81,7 @@ GRAFT_INLINE void write_peft_config(std::filesystem::path const& directory, Lora
   constexpr std::array<char const*, 3> bias_names{"none", "all", "lora_only"};
   nlohmann::ordered_json config;
   config["peft_type"] = "LORA";
-  config["task_type"] = "CAUSAL_LM";
+  config["task_type"] = origin.task_type;
   config["base_model_name_or_path"] = origin.base_model;
   config["revision"] = nullptr;
   config["inference_mode"] = true;
@@ -101,10 +101,9 @@ GRAFT_INLINE void write_peft_config(std::filesystem::path const& directory, Lora
     config["target_modules"] = target_modules;
   else
     config["target_modules"] = lora.target_modules.pattern();
-  if (lora.modules_to_save.empty())
-    config["modules_to_save"] = nullptr;
-  else
-    config["modules_to_save"] = lora.modules_to_save;
+  auto saved = lora.modules_to_save;
+  if (origin.task_type == "SEQ_CLS" && std::find(saved.begin(), saved.end(), "score") == saved.end()) saved.push_back("score");
+  config["modules_to_save"] = saved.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(saved);
   config["layers_to_transform"] = nullptr;
   config["layers_pattern"] = nullptr;
   config["rank_pattern"] = nlohmann::ordered_json::object();
@@ -165,6 +164,7 @@ GRAFT_INLINE Lora read_peft_config(std::filesystem::path const& directory, PeftO
   if (origin != nullptr) {
     origin->base_model = config.find_string("base_model_name_or_path").value_or("");
     origin->fan_in_fan_out = config.boolean("fan_in_fan_out", false);
+    origin->task_type = config.find_string("task_type").value_or("");
   }
   return lora;
 }

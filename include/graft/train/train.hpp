@@ -34,7 +34,7 @@ template <Scalar T, class B>
 /// It stops at total_steps or when a callback says so, and throws when a loss or gradient is not finite, before that
 /// gradient reaches a weight. A steady step allocates nothing. Returns the last step's context.
 /// The data gives batches of the loss's own kind: what it reads beyond tokens is in them.
-template <class Model, Loss L, class O, class Schedule, DataSource<typename L::Batch> Data, Callback... Callbacks>
+template <class Model, TrainingLoss L, class O, class Schedule, DataSource<typename L::Batch> Data, Callback... Callbacks>
 StepContext train(Model& model, L const& loss, O& optimizer, Schedule const& schedule, Data& data,
                   TrainOptions const& options, Callbacks&... callbacks) {
   using Clock = std::chrono::steady_clock;
@@ -63,7 +63,7 @@ StepContext train(Model& model, L const& loss, O& optimizer, Schedule const& sch
     for (auto const& batch : step) {
       context.tokens += batch.tokens();
       context.supervised_tokens += batch.supervised();
-      if (options.count_flops) context.flops += model.plan(batch).flops;
+      if (options.count_flops) context.flops += model.plan(batch, step_options(loss)).flops;
     }
     context.seconds = std::chrono::duration<double>(Clock::now() - start).count();
     bool stop = false;

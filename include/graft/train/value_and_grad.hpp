@@ -2,6 +2,7 @@
 #pragma once
 
 #include <graft/loss/concept.hpp>
+#include <graft/loss/score_loss.hpp>
 #include <graft/model/transformer.hpp>
 
 #include <concepts>
@@ -23,26 +24,47 @@ template <class L>
 
 }  // namespace detail
 
+/// What a model can be trained on: a loss on token statistics, or one on scores.
+template <class L>
+concept TrainingLoss = Loss<L> || ScoreLoss<L>;
+
+/// The pass of a training step on a loss.
+template <TrainingLoss L>
+[[nodiscard]] PassOptions step_options([[maybe_unused]] L const& loss) {
+  PassOptions pass = PassOptions::step();
+  if constexpr (Loss<L>)
+    pass.entropy_gradient = detail::needs_entropy(loss);
+  else
+    pass.heads = Heads::score;
+  if constexpr (requires { { loss.temperature } -> std::convertible_to<double>; }) pass.temperature = loss.temperature;
+  return pass;
+}
+
 /// Adds d loss / d θ of one batch to the gradients of everything that `model` trains; dropout acts. Several calls whose
 /// batches carry one normalizer (see `TokenBatch`) add up to the gradient of the whole: gradient accumulation. A loss with a
 /// member `temperature` is given the statistics of the logits divided by it.
-template <class Model, Loss L, std::derived_from<typename L::Batch> Batch>
+template <class Model, TrainingLoss L, std::derived_from<typename L::Batch> Batch>
 LossReport accumulate_grad(Model& model, L const& loss, Batch const& batch) {
-  PassOptions pass = PassOptions::step();
-  pass.entropy_gradient = detail::needs_entropy(loss);
-  if constexpr (requires { { loss.temperature } -> std::convertible_to<double>; }) pass.temperature = loss.temperature;
-  auto const stats = model.forward(batch, pass);
-  auto const gradient = model.token_gradient();
-  LossReport const report = loss(stats, static_cast<typename L::Batch const&>(batch), gradient);
-  model.backward(gradient);
-  return report;
+  auto const stats = model.forward(batch, step_options(loss));
+  auto const& known = static_cast<typename L::Batch const&>(batch);
+  if constexpr (Loss<L>) {
+    auto const gradient = model.token_gradient();
+    LossReport const report = loss(stats, known, gradient);
+    model.backward(gradient);
+    return report;
+  } else {
+    auto const gradient = model.score_gradient();
+    LossReport const report = loss(model.scores(), known, gradient);
+    model.backward({}, gradient);
+    return report;
+  }
 }
 
 /// The loss of a batch and its gradient, which replaces what the gradients held.
 template <class Model, class L, class Batch>
 LossReport value_and_grad(Model& model, L const& loss, Batch const& batch) {
-  static_assert(Loss<L>, "the second argument must model graft::Loss: an aggregate with a nested Batch, callable as "
-                         "loss(stats, batch, gradient) -> LossReport – see docs/loss.md");
+  static_assert(TrainingLoss<L>, "the second argument must model graft::Loss: an aggregate with a nested Batch, callable as "
+                                 "loss(stats, batch, gradient) -> LossReport, or graft::ScoreLoss – see docs/loss.md");
   static_assert(std::derived_from<Batch, typename L::Batch>,
                 "this loss reads more than this batch holds: its nested Batch must be the batch's type or a base of it");
   model.trainable().zero_grad();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <graft/loss/reward/reward_batch.hpp>
+#include <graft/loss/reward/reward_statistics.hpp>
 #include <graft/loss/score_loss.hpp>
 #include <graft/loss/sigmoid.hpp>
 
@@ -29,7 +30,9 @@ struct BradleyTerry {
             "center_rewards_coefficient must be 0 or more: got ", center_rewards_coefficient);
     RewardGroups const groups("bradley_terry", scores, batch, gradient);
     std::ranges::fill(gradient, 0.0);
-    LossReport report{.weight = static_cast<double>(groups.size())};
+    RewardStatistics statistics;
+    statistics.add(scores, batch);
+    LossReport report{.weight = static_cast<double>(groups.size()), .metrics = statistics.metrics()};
     double centering = 0;
     for (std::size_t g = 0; g < groups.size(); ++g) {
       auto const group = groups[g];

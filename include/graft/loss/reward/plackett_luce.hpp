@@ -2,6 +2,7 @@
 #pragma once
 
 #include <graft/loss/reward/reward_batch.hpp>
+#include <graft/loss/reward/reward_statistics.hpp>
 #include <graft/loss/score_loss.hpp>
 
 #include <algorithm>
@@ -29,7 +30,9 @@ struct PlackettLuce {
     require(std::ranges::all_of(batch.margins, [](float margin) { return margin == 0; }), "plackett_luce",
             "margins belong to pairs: use bradley_terry, or leave them out");
     std::ranges::fill(gradient, 0.0);
-    LossReport report{.weight = static_cast<double>(groups.size())};
+    RewardStatistics statistics;
+    statistics.add(scores, batch);
+    LossReport report{.weight = static_cast<double>(groups.size()), .metrics = statistics.metrics()};
     double centering = 0;
     for (std::size_t g = 0; g < groups.size(); ++g) {
       auto const group = groups[g];

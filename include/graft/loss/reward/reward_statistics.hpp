@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <graft/loss/metrics.hpp>
 #include <graft/loss/reward/reward_batch.hpp>
 
 #include <algorithm>
@@ -21,6 +22,17 @@ struct RewardStatistics {
   [[nodiscard]] double mean() const { return answers > 0 ? sum / static_cast<double>(answers) : 0; }
   [[nodiscard]] double accuracy() const { return pairs > 0 ? static_cast<double>(right) / static_cast<double>(pairs) : 0; }
   [[nodiscard]] double margin() const { return pairs > 0 ? lead / static_cast<double>(pairs) : 0; }
+
+  /// Under TRL's names; of several batches, min_reward and max_reward are means over them.
+  [[nodiscard]] Metrics metrics() const {
+    Metrics metrics;
+    metrics.add("min_reward", min);
+    metrics.add("mean_reward", sum, static_cast<double>(answers));
+    metrics.add("max_reward", max);
+    metrics.add("accuracy", static_cast<double>(right), static_cast<double>(pairs));
+    metrics.add("margin", lead, static_cast<double>(pairs));
+    return metrics;
+  }
 
   void add(std::span<double const> scores, RewardBatch const& batch) {
     for (double score : scores) {

@@ -23,4 +23,10 @@ TEST_CASE("reward_statistics: pairs of unequal rank count, over batches as over 
   CHECK(statistics.max == 5);
   CHECK(statistics.mean() == doctest::Approx(15.0 / 9));
   CHECK(statistics.margin() == doctest::Approx((2 - 1 + 9 + 9) / 5.0));
+  auto const metrics = statistics.metrics();
+  CHECK(metrics["min_reward"] == -4);
+  CHECK(metrics["mean_reward"] == statistics.mean());
+  CHECK(metrics["max_reward"] == 5);
+  CHECK(metrics["accuracy"] == statistics.accuracy());
+  CHECK(metrics["margin"] == statistics.margin());
 }
