@@ -27,6 +27,8 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   cli::add_sft(app);
   cli::add_reward(app);
+  cli::add_grpo(app);
+  cli::add_ppo(app);
   cli::add_nll(app);
   cli::add_score(app);
   cli::add_generate(app);
