@@ -6,12 +6,13 @@ known families of models do. (The templates of real models are not copied; pass 
     python3 chat_goldens.py [MODEL.gguf …]     # needs transformers, and gguf for files
 """
 import json
+import os
 import pathlib
 import sys
 
 from transformers.utils.chat_template_utils import render_jinja_template
 
-FIXTURE = pathlib.Path(__file__).resolve().parent.parent / "fixtures/text/chat.json"
+FIXTURE = pathlib.Path(os.environ.get("GRAFT_FIXTURES", pathlib.Path(__file__).resolve().parent.parent / "fixtures")) / "text/chat.json"
 
 ROLE, CONTENT = "message['role']", "message['content']"
 ASK = "{% if add_generation_prompt %}"

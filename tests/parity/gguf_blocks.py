@@ -10,13 +10,14 @@ Run: python3 -m venv /tmp/venv-gguf && /tmp/venv-gguf/bin/pip install gguf && /t
 encode.f32       values to encode; encode.<format>: what gguf's quantiser makes of them
 """
 import itertools
+import os
 import pathlib
 
 import numpy as np
 from gguf import quants
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType as T
 
-OUT = pathlib.Path(__file__).resolve().parent.parent / "fixtures" / "quant"
+OUT = pathlib.Path(os.environ.get("GRAFT_FIXTURES", pathlib.Path(__file__).resolve().parent.parent / "fixtures")) / "quant"
 # offsets of the half-precision fields in a block
 HALVES = {T.F16: [0], T.Q8_0: [0], T.Q4_0: [0], T.Q4_1: [0, 2], T.Q5_0: [0], T.Q5_1: [0, 2],
           T.Q4_K: [0, 2], T.Q5_K: [0, 2], T.Q6_K: [208]}

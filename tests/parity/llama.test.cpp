@@ -91,9 +91,9 @@ TEST_CASE("llama parity: PEFT's adapters load, and their outputs, gradients, tra
   }
 }
 
-TEST_CASE("llama parity: rope scaling llama3, linear and yarn give transformers' log-probabilities") {
+TEST_CASE("llama parity: rope scalings give transformers' log-probabilities, behind a short sequence in one pack") {
   Fixture const fixture("llama_tiny");
-  for (std::string const kind : {"default", "linear", "llama3", "yarn"}) {
+  for (std::string const kind : {"default", "linear", "llama3", "yarn", "yarn_mscale", "dynamic"}) {
     CAPTURE(kind);
     auto const directory = fixtures / "llama_rope" / kind;
     auto const expected = read_tensors(directory / "expected.safetensors");
@@ -105,14 +105,15 @@ TEST_CASE("llama parity: rope scaling llama3, linear and yarn give transformers'
     SafetensorsFile const file(directory / "expected.safetensors");
     auto const* ids = file.find("input_ids");
     TokenBatch batch;
+    batch.ids.assign(5, 7);
     for (std::size_t i = 0; i < ids->bytes.size() / 8; ++i) {
       std::int64_t id = 0;
       std::copy_n(ids->bytes.data() + 8 * i, 8, reinterpret_cast<std::byte*>(&id));
       batch.ids.push_back(static_cast<std::int32_t>(id));
-      batch.rows.push_back(static_cast<std::int32_t>(i));
+      batch.rows.push_back(static_cast<std::int32_t>(i) + 5);
       batch.targets.push_back(static_cast<std::int32_t>(i * 7 % vocabulary));
     }
-    batch.cu_seqlens = {0, static_cast<std::int32_t>(batch.ids.size())};
+    batch.cu_seqlens = {0, 5, static_cast<std::int32_t>(batch.ids.size())};
     auto const stats = model.forward(batch);
     double largest = 0;
     for (std::size_t i = 0; i < stats.size(); ++i) {

@@ -9,6 +9,7 @@ Needs tokenizers, transformers and gguf from PyPI (and sentencepiece for GGUF fi
 """
 import hashlib
 import json
+import os
 import pathlib
 import random
 import subprocess
@@ -17,7 +18,7 @@ import tempfile
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
-FIXTURES = pathlib.Path(__file__).resolve().parent.parent / "fixtures/text"
+FIXTURES = pathlib.Path(os.environ.get("GRAFT_FIXTURES", pathlib.Path(__file__).resolve().parent.parent / "fixtures")) / "text"
 
 GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 LLAMA3 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"

@@ -186,7 +186,7 @@ class HfConfigReader {
     for (auto const& [key, value] : at.json().items()) {
       constexpr std::string_view known[] = {"rope_type", "type", "rope_theta", "factor", "low_freq_factor", "high_freq_factor",
                                             "original_max_position_embeddings", "attention_factor", "beta_fast", "beta_slow",
-                                            "partial_rotary_factor", "finetuned"};
+                                            "partial_rotary_factor", "finetuned", "mscale", "mscale_all_dim"};
       at.require_that(value.is_null() || std::ranges::find(known, key) != std::end(known), "the rope setting ", printable(key),
                       " is not supported");
     }
@@ -195,18 +195,20 @@ class HfConfigReader {
     std::string const type = at.find_string("rope_type").value_or(at.find_string("type").value_or("default"));
     RopeScaling scaling;
     if (type == "default") return scaling;
-    at.require_that(type == "linear" || type == "llama3" || type == "yarn", "rope_type must be default, linear, llama3 or yarn: got ",
-                    printable(type));
-    scaling.kind = type == "linear" ? Kind::linear : type == "llama3" ? Kind::llama3 : Kind::yarn;
+    at.require_that(type == "linear" || type == "llama3" || type == "yarn" || type == "dynamic",
+                    "rope_type must be default, linear, dynamic, llama3 or yarn: got ", printable(type));
+    scaling.kind = type == "linear" ? Kind::linear : type == "dynamic" ? Kind::dynamic : type == "llama3" ? Kind::llama3 : Kind::yarn;
     scaling.factor = at.number("factor");
-    if (scaling.kind == Kind::linear) return scaling;
+    if (scaling.kind == Kind::linear || scaling.kind == Kind::dynamic) return scaling;
     scaling.original_max_position_embeddings = at.integer(
         "original_max_position_embeddings", text_.integer("original_max_position_embeddings", config_.max_position_embeddings));
     if (scaling.kind == Kind::llama3) {
       scaling.low_freq_factor = at.number("low_freq_factor");
       scaling.high_freq_factor = at.number("high_freq_factor");
     } else {
-      scaling.attention_factor = at.number("attention_factor", 0);
+      double const scale = at.number("mscale", 0), scale_all = at.number("mscale_all_dim", 0);
+      auto const magnitude = [&](double m) { return scaling.factor <= 1 ? 1.0 : 0.1 * m * std::log(scaling.factor) + 1; };
+      scaling.attention_factor = at.number("attention_factor", scale != 0 && scale_all != 0 ? magnitude(scale) / magnitude(scale_all) : 0);
       scaling.beta_fast = at.number("beta_fast", 32);
       scaling.beta_slow = at.number("beta_slow", 1);
     }

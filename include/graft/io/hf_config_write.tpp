@@ -31,7 +31,7 @@ template <class V>
   using Kind = RopeScaling::Kind;
   if (scaling.kind == Kind::none) return {{"rope_type", "default"}};
   Json json = {{"rope_type", std::string(name(scaling.kind))}, {"factor", scaling.factor}};
-  if (scaling.kind == Kind::linear) return json;
+  if (scaling.kind == Kind::linear || scaling.kind == Kind::dynamic) return json;
   json["original_max_position_embeddings"] = scaling.original_max_position_embeddings;
   if (scaling.kind == Kind::llama3) {
     json["low_freq_factor"] = scaling.low_freq_factor;

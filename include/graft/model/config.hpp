@@ -19,8 +19,10 @@ namespace graft {
 ///   a smooth mixture between them.
 /// - yarn (Peng et al. 2023): mixes θ and θ / factor between the dimensions that turn beta_fast and beta_slow times in
 ///   the original context, and multiplies cos and sin by attention_factor.
+/// - dynamic ("NTK-aware" scaling, bloc97 and emozilla 2023): a sequence longer than max_position_embeddings raises the base
+///   so far that the slowest pair turns about factor·length/max_position_embeddings - (factor - 1) times slower.
 struct RopeScaling {
-  enum class Kind { none, linear, llama3, yarn };
+  enum class Kind { none, linear, llama3, yarn, dynamic };
 
   Kind kind = Kind::none;
   double factor = 1;
@@ -35,7 +37,7 @@ struct RopeScaling {
 };
 
 [[nodiscard]] constexpr std::string_view name(RopeScaling::Kind kind) {
-  constexpr std::string_view names[] = {"none", "linear", "llama3", "yarn"};
+  constexpr std::string_view names[] = {"none", "linear", "llama3", "yarn", "dynamic"};
   return names[static_cast<std::size_t>(kind)];
 }
 
@@ -114,7 +116,7 @@ inline void check_rope_scaling(std::string_view file, RopeScaling const& scaling
   if (scaling.kind == Kind::none) return;
   require(std::isfinite(scaling.factor) && scaling.factor >= 1, "config", "rope factor must be at least 1: got ",
           scaling.factor, " in ", file);
-  if (scaling.kind == Kind::linear) return;
+  if (scaling.kind == Kind::linear || scaling.kind == Kind::dynamic) return;
   Index const original = scaling.original_max_position_embeddings;
   require(original >= 1 && original <= max_position_embeddings, "config",
           "rope original_max_position_embeddings must be in 1..max_position_embeddings=", max_position_embeddings, ": got ",

@@ -18,14 +18,18 @@ struct RopeFrequencies {
 
 /// θ_i = base^(-2i/D), changed as `scaling` says (see `RopeScaling`). Sources: Su et al., "RoFormer", 2021, section 3.2;
 /// Peng et al., "YaRN", 2023, section 3; Llama 3.1's released configuration. Computed as transformers' ROPE_INIT_FUNCTIONS.
-[[nodiscard]] inline RopeFrequencies rope_frequencies(Index head_dim, double base, RopeScaling const& scaling) {
+/// `stretch` is what dynamic scaling needs: the sequence's length over max_position_embeddings, 1 if it is shorter.
+[[nodiscard]] inline RopeFrequencies rope_frequencies(Index head_dim, double base, RopeScaling const& scaling, double stretch = 1) {
   RopeFrequencies result;
   auto const dimensions = static_cast<double>(head_dim);
+  if (scaling.kind == RopeScaling::Kind::dynamic)
+    base *= std::pow(scaling.factor * stretch - (scaling.factor - 1), dimensions / (dimensions - 2));
   for (Index i = 0; i < head_dim / 2; ++i)
     result.inverse.push_back(std::pow(base, -2.0 * static_cast<double>(i) / dimensions));
   auto const original = static_cast<double>(scaling.original_max_position_embeddings);
   switch (scaling.kind) {
-    case RopeScaling::Kind::none: break;
+    case RopeScaling::Kind::none:
+    case RopeScaling::Kind::dynamic: break;
     case RopeScaling::Kind::linear:
       for (double& theta : result.inverse) theta /= scaling.factor;
       break;

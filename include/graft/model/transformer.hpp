@@ -302,8 +302,11 @@ class Transformer {
     backend_->upload(host.data(), view.data, host.size_bytes());
     return view.data;
   }
-  /// Uploads the positions, and takes what the layers need of them: the tables of rotations.
-  void take_positions(Workspace<B>& workspace, std::span<std::int32_t const> positions);
+  /// Uploads the positions, and takes what the layers need of them: the tables of rotations. Sequence s has the rows from
+  /// bounds[s] to bounds[s + 1].
+  void take_positions(Workspace<B>& workspace, std::span<std::int32_t const> positions, std::span<std::int32_t const> bounds);
+  /// Rotations whose frequencies depend on each sequence's length: dynamic scaling.
+  void fill_by_length(std::span<std::int32_t const> positions, std::span<std::int32_t const> bounds, Out<T> cos, Out<T> sin) const;
   /// x (T, C) = the embeddings of the tokens, and of their positions where these are learned.
   void embed(Workspace<B>& workspace, std::int32_t const* ids, Out<T> x) const;
   /// Ends the tape and calls fill(workspace, d_normed) for the gradient of the hidden states, (N, C); then all below them.
@@ -342,7 +345,7 @@ class Transformer {
   Tape tape_;
   PassOptions options_;
   std::vector<typename BlockType::Saved> saved_;
-  std::vector<std::int32_t> host_positions_;
+  std::vector<std::int32_t> host_positions_, cached_bounds_;
   std::vector<TokenStats> stats_, token_gradient_;
   std::vector<double> scores_, score_gradient_;
   Trainable<T, B> trainable_;

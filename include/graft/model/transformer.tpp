@@ -10,7 +10,8 @@
 namespace graft {
 
 template <class Arch, Scalar T, class B, class A>
-void Transformer<Arch, T, B, A>::take_positions(Workspace<B>& workspace, std::span<std::int32_t const> positions) {
+void Transformer<Arch, T, B, A>::take_positions(Workspace<B>& workspace, std::span<std::int32_t const> positions,
+                                                std::span<std::int32_t const> bounds) {
   tape_.positions = take_integers(workspace, positions);
   if constexpr (Arch::learned_positions) {
     Index const limit = config_.max_position_embeddings;
@@ -24,12 +25,31 @@ void Transformer<Arch, T, B, A>::take_positions(Workspace<B>& workspace, std::sp
     auto const tokens = static_cast<Index>(positions.size());
     auto const c = workspace.template take<T>(tokens, static_cast<Index>(rope.inverse.size()));
     auto const s = workspace.template take<T>(tokens, static_cast<Index>(rope.inverse.size()));
-    backend_->rope_tables(tape_.positions, std::span<double const>(rope.inverse), static_cast<T>(rope.factor), c, s);
+    if (config_.rope_scaling.kind == RopeScaling::Kind::dynamic && &rope == &global_rope_)
+      fill_by_length(positions, bounds, c, s);
+    else
+      backend_->rope_tables(tape_.positions, std::span<double const>(rope.inverse), static_cast<T>(rope.factor), c, s);
     cos = c;
     sin = s;
   };
   fill(global_rope_, tape_.cos, tape_.sin);
   if (!config_.layer_is_sliding.empty()) fill(local_rope_, tape_.local_cos, tape_.local_sin);
+}
+
+template <class Arch, Scalar T, class B, class A>
+void Transformer<Arch, T, B, A>::fill_by_length(std::span<std::int32_t const> positions, std::span<std::int32_t const> bounds,
+                                                Out<T> cos, Out<T> sin) const {
+  auto const limit = static_cast<double>(config_.max_position_embeddings);
+  for (std::size_t s = 0; s + 1 < bounds.size(); ++s) {
+    auto const begin = bounds[s], end = bounds[s + 1];
+    if (begin == end) continue;
+    double const length = positions[static_cast<std::size_t>(end) - 1] + 1;
+    RopeFrequencies const longer = length > limit ? rope_frequencies(config_.head_dim, config_.rope_theta, config_.rope_scaling, length / limit)
+                                                  : RopeFrequencies{};
+    RopeFrequencies const& rope = length > limit ? longer : global_rope_;
+    backend_->rope_tables(tape_.positions + begin, std::span<double const>(rope.inverse), static_cast<T>(rope.factor),
+                          cos.rows_between(begin, end), sin.rows_between(begin, end));
+  }
 }
 
 template <class Arch, Scalar T, class B, class A>
@@ -62,7 +82,7 @@ std::span<TokenStats const> Transformer<Arch, T, B, A>::forward(TokenBatch const
   tape_.ids = take_integers(ws, batch.ids);
   tape_.rows = take_integers(ws, batch.rows);
   auto const* targets = language ? take_integers(ws, batch.targets) : nullptr;
-  take_positions(ws, host_positions_);
+  take_positions(ws, host_positions_, batch.cu_seqlens);
 
   Index const tokens = batch.tokens(), width = config_.hidden_size;
   if (options.gradient) tape_.d = ws.template take<T>(tokens, width);
@@ -166,7 +186,9 @@ void Transformer<Arch, T, B, A>::forward_cached(std::span<std::int32_t const> id
   auto ws = workspace(options);
   auto const* device_ids = take_integers(ws, ids);
   auto const* device_rows = take_integers(ws, rows);
-  take_positions(ws, positions);
+  cached_bounds_.assign(1, 0);
+  for (auto const& entry : entries) cached_bounds_.push_back(static_cast<std::int32_t>(entry.begin + entry.rows));
+  take_positions(ws, positions, cached_bounds_);
   Out<T> const x = ws.template take<T>(tokens, config_.hidden_size);
   embed(ws, device_ids, x);
   for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {
