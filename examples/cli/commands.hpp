@@ -14,5 +14,6 @@ void add_merge(CLI::App& app);
 void add_tokenize(CLI::App& app);
 void add_evaluate(CLI::App& app);
 void add_inspect(CLI::App& app);
+void add_quantize(CLI::App& app);
 
 }  // namespace cli

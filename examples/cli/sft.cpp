@@ -9,7 +9,9 @@
 #include <graft/io/save_model.hpp>
 #include <graft/loss/cross_entropy.hpp>
 #include <graft/optim/adamw.hpp>
+#include <graft/optim/adamw8bit.hpp>
 #include <graft/optim/lion.hpp>
+#include <graft/optim/lion8bit.hpp>
 #include <graft/optim/named_schedule.hpp>
 #include <graft/optim/sgd.hpp>
 #include <graft/train/loss_curve.hpp>
@@ -207,8 +209,12 @@ static void sft(SftFlags const& flags) {
     run(flags, graft::AdamW{.weight_decay = flags.weight_decay}, session, data, held_out);
   else if (flags.optimizer == "sgd")
     run(flags, graft::Sgd{.momentum = flags.momentum, .weight_decay = flags.weight_decay}, session, data, held_out);
-  else
+  else if (flags.optimizer == "lion")
     run(flags, graft::Lion{.weight_decay = flags.weight_decay}, session, data, held_out);
+  else if (flags.optimizer == "adamw8bit")
+    run(flags, graft::AdamW8bit{.weight_decay = flags.weight_decay}, session, data, held_out);
+  else
+    run(flags, graft::Lion8bit{.weight_decay = flags.weight_decay}, session, data, held_out);
 
   if (flags.method == "lora")
     graft::save_peft(*session.model, flags.output, flags.model.model);

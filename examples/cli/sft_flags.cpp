@@ -36,7 +36,7 @@ void add_sft_flags(CLI::App& app, SftFlags& flags) {
   method->add_option("--alpha-pattern", flags.alpha_pattern, "the same for alpha")->delimiter(',');
 
   auto* optimizer = group("optimization");
-  optimizer->add_option("--optimizer", flags.optimizer, "who steps")->check(CLI::IsMember({"adamw", "sgd", "lion"}))->capture_default_str();
+  optimizer->add_option("--optimizer", flags.optimizer, "who steps")->check(CLI::IsMember({"adamw", "sgd", "lion", "adamw8bit", "lion8bit"}))->capture_default_str();
   optimizer->add_option("--learning-rate", flags.learning_rate, "at its peak")->capture_default_str();
   optimizer->add_option("--schedule", flags.schedule, "constant, constant_with_warmup, linear or cosine")->capture_default_str();
   optimizer->add_option("--warmup-steps", flags.warmup_steps, "steps to the peak")->capture_default_str();
