@@ -21,5 +21,6 @@ void add_tokenize(CLI::App& app);
 void add_evaluate(CLI::App& app);
 void add_inspect(CLI::App& app);
 void add_plan(CLI::App& app);
+void add_quantize(CLI::App& app);
 
 }  // namespace cli

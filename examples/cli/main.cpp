@@ -40,6 +40,7 @@ int main(int argc, char** argv) {
   cli::add_evaluate(app);
   cli::add_inspect(app);
   cli::add_plan(app);
+  cli::add_quantize(app);
   try {
     app.parse(argc, argv);  // runs the subcommand
   } catch (CLI::ParseError const& error) {

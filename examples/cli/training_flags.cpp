@@ -35,7 +35,7 @@ FlagGroups add_training_flags(CLI::App& app, TrainingFlags& flags) {
   method->add_option("--alpha-pattern", flags.alpha_pattern, "the same for alpha")->delimiter(',');
 
   auto* optimizer = group("optimization");
-  optimizer->add_option("--optimizer", flags.optimizer, "who steps")->check(CLI::IsMember({"adamw", "sgd", "lion", "adafactor"}))->capture_default_str();
+  optimizer->add_option("--optimizer", flags.optimizer, "who steps")->check(CLI::IsMember({"adamw", "sgd", "lion", "adafactor", "adamw8bit", "lion8bit"}))->capture_default_str();
   optimizer->add_option("--learning-rate", flags.learning_rate, "at its peak")->capture_default_str();
   optimizer->add_option("--schedule", flags.schedule, std::string(graft::NamedSchedule::names))->capture_default_str();
   optimizer->add_option("--warmup-steps", flags.warmup_steps, "steps to the peak")->capture_default_str();

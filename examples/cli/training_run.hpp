@@ -7,7 +7,9 @@
 #include <graft/backend/ceiling.hpp>
 #include <graft/optim/adafactor.hpp>
 #include <graft/optim/adamw.hpp>
+#include <graft/optim/adamw8bit.hpp>
 #include <graft/optim/lion.hpp>
+#include <graft/optim/lion8bit.hpp>
 #include <graft/optim/named_schedule.hpp>
 #include <graft/optim/sgd.hpp>
 #include <graft/train/loss_curve.hpp>
@@ -32,6 +34,10 @@ void with_optimizer(TrainingFlags const& flags, F&& f) {
     f(graft::Sgd{.momentum = flags.momentum, .weight_decay = flags.weight_decay});
   else if (flags.optimizer == "adafactor")
     f(graft::Adafactor{.weight_decay = flags.weight_decay});
+  else if (flags.optimizer == "adamw8bit")
+    f(graft::AdamW8bit{.weight_decay = flags.weight_decay});
+  else if (flags.optimizer == "lion8bit")
+    f(graft::Lion8bit{.weight_decay = flags.weight_decay});
   else
     f(graft::Lion{.weight_decay = flags.weight_decay});
 }

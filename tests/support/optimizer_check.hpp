@@ -5,6 +5,7 @@
 #include <graft/optim/bind.hpp>
 #include <support/toy_params.hpp>
 
+#include <algorithm>
 #include <vector>
 
 namespace graft::test {
@@ -55,7 +56,11 @@ template <class O>
   resumed.set_steps(uninterrupted.steps());
   auto const from = uninterrupted.tensors();
   auto const to = resumed.tensors();
-  for (std::size_t k = 0; k < from.size(); ++k) second.upload(whole.read(from[k].value), to[k].value);
+  for (std::size_t k = 0; k < from.size(); ++k)
+    if (from[k].codes.empty())
+      second.upload(whole.read(from[k].value), to[k].value);
+    else
+      std::copy(from[k].codes.begin(), from[k].codes.end(), to[k].codes.begin());
 
   train(uninterrupted, whole, cut, steps);
   train(resumed, second, cut, steps);

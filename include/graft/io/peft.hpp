@@ -51,10 +51,11 @@ template <Scalar T, class B, class F>
 }
 
 /// Fills the parameters from the file, each from the tensor of its key. Errors: a key that is missing, has another shape
-/// or another kind of number, and a tensor that no parameter asked for.
+/// or another kind of number, and a tensor that no parameter asked for and that is none of `others`.
 template <Scalar T, class B, class F>
-void read_parameters(Trainable<T, B> const& trainable, SafetensorsFile const& file, F&& key, std::string_view tag) {
-  std::set<std::string, std::less<>> used;
+void read_parameters(Trainable<T, B> const& trainable, SafetensorsFile const& file, F&& key, std::string_view tag,
+                     std::set<std::string, std::less<>> const& others = {}) {
+  std::set<std::string, std::less<>> used = others;
   for (auto const& param : trainable.params) {
     std::string const name = key(param.name);
     auto const* tensor = file.find(name);

@@ -18,6 +18,26 @@ namespace graft {
 
 namespace detail {
 
+/// llama.cpp's number for a model whose matrices are mostly `storage`.
+[[nodiscard]] inline std::uint32_t file_type(Storage storage) {
+  switch (storage) {
+    case Storage::f16: return 1;
+    case Storage::q4_0: return 2;
+    case Storage::q4_1: return 3;
+    case Storage::q8_0: return 7;
+    case Storage::q5_0: return 8;
+    case Storage::q5_1: return 9;
+    case Storage::q4_k: return 14;
+    case Storage::bf16: return 32;
+    default: return 0;
+  }
+}
+
+/// The format of a matrix with rows of `cols`: q4_k becomes q5_0 where its blocks of 256 do not fit, as in llama.cpp.
+[[nodiscard]] inline Storage matrix_storage(Storage storage, Index cols) {
+  return storage == Storage::q4_k && cols % block_elements(storage) != 0 ? Storage::q5_0 : storage;
+}
+
 /// Metadata of a Llama model with a byte-level tokenizer, as llama.cpp reads them.
 [[nodiscard]] inline GgufMetadata llama_metadata(ModelConfig const& config, TokenizerSpec const& tokenizer, Storage storage) {
   auto const u32 = [](Index n) { return static_cast<std::uint32_t>(n); };
@@ -28,7 +48,7 @@ namespace detail {
   constexpr char const* pre_names[] = {"", "gpt-2", "smollm", "llama-bpe", "qwen2", ""};
   GgufMetadata metadata{{"general.architecture", std::string("llama")},
                         {"general.type", std::string("model")},
-                        {"general.file_type", u32(storage == Storage::q8_0 ? 7 : storage == Storage::f16 ? 1 : 0)},
+                        {"general.file_type", file_type(storage)},
                         {"general.quantization_version", u32(2)},
                         {"llama.vocab_size", u32(config.vocab_size)},
                         {"llama.context_length", u32(config.max_position_embeddings)},
@@ -84,7 +104,7 @@ void save_gguf(Model const& model, TokenizerSpec const& tokenizer, std::filesyst
     auto const name = gguf_name_of_hf("llama", weight.name);
     require(name.has_value(), "gguf", "the weight ", weight.name, " has no name in GGUF");
     bool const matrix = weight.shape.size() > 1;
-    Storage const kept = matrix ? storage : Storage::f32;
+    Storage const kept = matrix ? detail::matrix_storage(storage, weight.shape.back()) : Storage::f32;
     tensors.push_back({*name, kept, weight.shape, {}, [&model, &config, weight, i, kept, matrix](AtomicFile& file) {
                          Index const cols = weight.shape.back(), rows = matrix ? weight.shape.front() : 1;
                          std::vector<T> values(static_cast<std::size_t>(rows * cols));

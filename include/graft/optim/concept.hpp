@@ -4,18 +4,22 @@
 #include <graft/backend/trainable.hpp>
 
 #include <concepts>
+#include <cstddef>
+#include <span>
 #include <string>
 #include <type_traits>
 #include <vector>
 
 namespace graft {
 
-/// A tensor of an optimizer's state as checkpoints see it; contiguous, in backend memory. Writing to it restores it.
+/// A tensor of an optimizer's state as checkpoints see it; contiguous, in backend memory. Writing to it restores it. Its numbers
+/// are `value` or, of optimizers that keep their state in 8 bits, `codes` in host memory.
 template <Scalar T>
 struct StateTensor {
   std::string name;          ///< parameter name, a dot, state name: for example layers.0.up_proj.lora_A.weight.exp_avg
   std::vector<Index> shape;  ///< as the parameter's
   Out<T> value;
+  std::span<std::byte> codes = {};
 };
 
 /// What `O::State<T, B>` offers: an optimizer bound to the parameters of one model.

@@ -33,7 +33,7 @@ class DynamicMap {
   /// The code for x in [-1, 1], as bitsandbytes' CPU library finds it: x goes to the nearest of 65536 even steps, that to the
   /// nearest value, to the lower of two.
   [[nodiscard]] std::uint8_t code(float x) const {
-    x = std::clamp(x, -1.0f, 1.0f);
+    x = x > -1.0f ? std::min(x, 1.0f) : -1.0f;  // NaN too
     float const step = (x + 1.0f) * 0.5f * 65535.0f;
     return codes_[static_cast<std::uint16_t>(step + 0.5f)];
   }

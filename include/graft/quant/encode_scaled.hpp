@@ -132,7 +132,7 @@ inline void encode_scales(ScaledMemory& memory) {
   return detail::scaled_tensor(format.storage, std::move(shape), std::move(memory));
 }
 
-/// Encodes a matrix (rows, cols) row by row in 8 bits, as bitsandbytes' `int8_vectorwise_quant`: q = round(x·(127/absmax)).
+/// Encodes a matrix (rows, cols) row by row in 8 bits, as bitsandbytes' `int8_vectorwise_quant`: q = round(x·((1/absmax)·127)).
 /// A row of zeros becomes zeros. Error: a value that is not finite.
 [[nodiscard]] inline HostTensor encode_int8(std::span<float const> values, std::vector<Index> shape) {
   detail::require_finite(values, Storage::int8);
@@ -145,7 +145,7 @@ inline void encode_scales(ScaledMemory& memory) {
   parallel_blocks(rows, 16, [&](Index first, Index last) {
     for (Index r = first; r < last; ++r) {
       auto const row = values.subspan(static_cast<std::size_t>(r * cols), static_cast<std::size_t>(cols));
-      float const absmax = detail::largest_magnitude(row), factor = absmax == 0 ? 0.0f : 127.0f / absmax;
+      float const absmax = detail::largest_magnitude(row), factor = absmax == 0 ? 0.0f : 1.0f / absmax * 127.0f;
       memory->absmax[static_cast<std::size_t>(r)] = absmax;
       for (std::size_t j = 0; j < row.size(); ++j)
         memory->elements[static_cast<std::size_t>(r * cols) + j] = static_cast<std::byte>(static_cast<std::int8_t>(std::nearbyint(row[j] * factor)));

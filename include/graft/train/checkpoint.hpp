@@ -6,6 +6,7 @@
 #include <graft/optim/bind.hpp>
 #include <graft/train/trainer_state.hpp>
 
+#include <algorithm>
 #include <filesystem>
 #include <set>
 #include <string>
@@ -19,8 +20,31 @@ namespace detail {
 template <Scalar T, class B>
 [[nodiscard]] Trainable<T, B> as_trainable(B& backend, std::vector<StateTensor<T>> const& tensors) {
   Trainable<T, B> result{&backend, {}};
-  for (auto const& tensor : tensors) result.params.push_back({tensor.name, tensor.shape, tensor.value, {}, false});
+  for (auto const& tensor : tensors)
+    if (tensor.codes.empty()) result.params.push_back({tensor.name, tensor.shape, tensor.value, {}, false});
   return result;
+}
+
+/// State tensors in 8 bits, as they are.
+template <Scalar T>
+void append_codes(std::vector<StateTensor<T>> const& state, std::vector<TensorToWrite>& tensors) {
+  for (auto const& tensor : state)
+    if (!tensor.codes.empty()) tensors.push_back({tensor.name, "U8", tensor.shape, tensor.codes, {}});
+}
+
+/// Reads them back, and returns their names. Errors: one that is missing or has another size.
+template <Scalar T>
+std::set<std::string, std::less<>> read_codes(std::vector<StateTensor<T>> const& state, SafetensorsFile const& file) {
+  std::set<std::string, std::less<>> names;
+  for (auto const& tensor : state) {
+    if (tensor.codes.empty()) continue;
+    auto const* found = file.find(tensor.name);
+    require(found != nullptr && found->dtype == "U8" && found->bytes.size() == tensor.codes.size(), "checkpoint", file.path().string(),
+            " must hold ", tensor.name, " as ", tensor.codes.size(), " numbers of dtype U8");
+    std::copy(found->bytes.begin(), found->bytes.end(), tensor.codes.begin());
+    names.insert(tensor.name);
+  }
+  return names;
 }
 
 }  // namespace detail
@@ -36,8 +60,10 @@ void save_checkpoint(std::filesystem::path const& directory, Model const& model,
     auto const same = [](std::string const& name) { return name; };
     write_safetensors(fresh / "trainable.safetensors", detail::tensors_to_write(model.trainable(), same, host));
     host.clear();
-    write_safetensors(fresh / "optimizer.safetensors",
-                      detail::tensors_to_write(detail::as_trainable(model.backend(), optimizer.tensors()), same, host));
+    auto const state_tensors = optimizer.tensors();
+    auto tensors = detail::tensors_to_write(detail::as_trainable(model.backend(), state_tensors), same, host);
+    detail::append_codes(state_tensors, tensors);
+    write_safetensors(fresh / "optimizer.safetensors", tensors);
     write_trainer_state(fresh, state);
   });
 }
@@ -48,8 +74,10 @@ template <class Model, class O>
   TrainerState state = read_trainer_state(directory);
   auto const same = [](std::string const& name) { return name; };
   detail::read_parameters(model.trainable(), SafetensorsFile(directory / "trainable.safetensors"), same, "checkpoint");
-  detail::read_parameters(detail::as_trainable(model.backend(), optimizer.tensors()),
-                          SafetensorsFile(directory / "optimizer.safetensors"), same, "checkpoint");
+  SafetensorsFile const file(directory / "optimizer.safetensors");
+  auto const state_tensors = optimizer.tensors();
+  detail::read_parameters(detail::as_trainable(model.backend(), state_tensors), file, same, "checkpoint",
+                          detail::read_codes(state_tensors, file));
   optimizer.set_steps(state.step);
   return state;
 }

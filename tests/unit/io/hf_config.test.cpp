@@ -243,7 +243,7 @@ TEST_CASE("hf config: every bad file has its own sentence") {
       {"eos_token_id must be an integer: got null", llama_with({{"eos_token_id", json::array({1, nullptr})}})},
       {"eos_token_id must not be negative: got -7", llama_with({{"eos_token_id", -7}})},
       {"bos_token_id is too large: 4294967296", llama_with({{"bos_token_id", 4294967296}})},
-      {"quantization_config is set", llama_with({{"quantization_config", {{"quant_method", "gptq"}}}})},
+      {"weights quantised by other libraries than bitsandbytes are not read", llama_with({{"quantization_config", {{"quant_method", "gptq"}}}})},
       {"partial_rotary_factor must be 1: got 0.5", llama_with({{"partial_rotary_factor", 0.5}})},
       {"rope_scaling must be an object: got \"linear\"", llama_with({{"rope_scaling", "linear"}})},
       {"rope_scaling: rope_type must be default, linear, dynamic, llama3 or yarn: got longrope", llama_with({{"rope_scaling", {{"type", "longrope"}, {"factor", 2}}}})},
