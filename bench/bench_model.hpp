@@ -2,8 +2,8 @@
 #pragma once
 
 #include <graft/core/rng.hpp>
-#include <graft/io/model_files.hpp>
 #include <graft/io/build_model.hpp>
+#include <graft/io/model_files.hpp>
 #include <graft/loss/token_batch.hpp>
 #include <graft/model/llama.hpp>
 
