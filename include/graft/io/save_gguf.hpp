@@ -96,6 +96,7 @@ template <class Model>
 void save_gguf(Model const& model, TokenizerSpec const& tokenizer, std::filesystem::path const& path, Storage storage) {
   using T = typename Model::ScalarType;
   auto const& config = model.config();
+  require(!model.score_head(), "gguf", "a score head goes with its adapter, not into a whole language model: use save_peft");
   auto const metadata = detail::llama_metadata(config, tokenizer, storage);
   std::vector<GgufTensorToWrite> tensors;
   auto const weights = model.weights();

@@ -22,12 +22,13 @@ namespace graft {
 /// config.json, generation_config.json, model.safetensors, tokenizer.json, tokenizer_config.json. The sum W + Δ is made in
 /// the model's scalar type and rounded once, to `storage` (f32, bf16, f16 or f64). One weight at a time is in memory.
 /// `files` are those that the model came from; generation_config.json keeps their sampling. The directory appears complete
-/// or not at all.
+/// or not at all. Error: a score head, for which a whole model has no place here; `save_peft` writes it.
 template <class Model>
 void save_model(Model const& model, ModelFiles const& files, std::filesystem::path const& directory,
                 Storage storage = Storage::f32) {
   using T = typename Model::ScalarType;
   require(!is_quantized(storage), "save", "weights can be written as f32, bf16, f16 or f64: got ", name(storage));
+  require(!model.score_head(), "save", "a score head goes with its adapter, not into a whole language model: use save_peft");
   auto const weights = model.weights();
   write_directory_atomically(directory, [&](std::filesystem::path const& fresh) {
     std::vector<TensorToWrite> tensors;

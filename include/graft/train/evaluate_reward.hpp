@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <graft/loss/preference/log_sigmoid.hpp>
 #include <graft/loss/reward/reward_statistics.hpp>
-#include <graft/loss/sigmoid.hpp>
 #include <graft/model/transformer.hpp>
 #include <graft/train/calibration.hpp>
 #include <graft/train/evaluate.hpp>

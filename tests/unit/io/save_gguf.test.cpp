@@ -85,6 +85,17 @@ TEST_CASE("save gguf: blocks keep the model close, and what cannot be written is
                        Error);
 }
 
+TEST_CASE("save gguf: a score head is refused, for it would be lost") {
+  auto const config = byte_config();
+  test::RandomWeights weights(config);
+  Reference backend;
+  Model model(config, {}, backend, weights.provider());
+  model.add_score_head();
+  test::TemporaryDirectory const folder;
+  CHECK_THROWS_WITH_AS(save_gguf(model, byte_level_spec(), folder.path() / "m.gguf", Storage::f32),
+                       "[gguf] a score head goes with its adapter, not into a whole language model: use save_peft", Error);
+}
+
 TEST_CASE("save gguf: models built from one opened file hold the same weights, rearranged rows too") {
   auto const config = byte_config();
   test::RandomWeights weights(config);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <graft/loss/preference/log_sigmoid.hpp>
 #include <graft/loss/reward/reward_batch.hpp>
 #include <graft/loss/reward/reward_statistics.hpp>
 #include <graft/loss/score_loss.hpp>
-#include <graft/loss/sigmoid.hpp>
 
 #include <algorithm>
 #include <cmath>

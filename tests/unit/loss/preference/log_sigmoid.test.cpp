@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <graft/loss/sigmoid.hpp>
+#include <graft/loss/preference/log_sigmoid.hpp>
 
 #include <doctest/doctest.h>
 
@@ -7,7 +7,7 @@
 
 using namespace graft;
 
-TEST_CASE("sigmoid: both are exact where exp would overflow or lose everything") {
+TEST_CASE("log_sigmoid: it and sigmoid are exact where exp would overflow or lose everything") {
   for (double const x : {0.0, 0.3, -0.3, 4.0, -4.0, 30.0, -30.0}) {
     CHECK(sigmoid(x) == doctest::Approx(1 / (1 + std::exp(-x))).epsilon(1e-14));
     CHECK(log_sigmoid(x) == doctest::Approx(-std::log1p(std::exp(-x))).epsilon(1e-14));
