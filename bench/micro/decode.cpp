@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Decoding weights to float on one core, in bytes of output per second; a 2 MiB tile as the training step decodes it.
 #include <graft/quant/decode.hpp>
+#include <graft/quant/encode_scaled.hpp>
 
 #include <benchmark/benchmark.h>
 
@@ -21,7 +22,12 @@ void BM_decode(benchmark::State& state) {
   std::uint32_t random = 1;
   for (std::byte& byte : weights) byte = static_cast<std::byte>((random = random * 1664525 + 1013904223) >> 26);  // finite scales
   std::vector<T> out(rows * cols);
-  StoredMatrix const matrix{storage, weights.data(), rows, cols};
+  HostTensor scaled;  // formats with scales apart are encoded
+  if (has_scales(storage)) {
+    std::vector<float> const values(rows * cols, 0.5f);
+    scaled = storage == Storage::int8 ? encode_int8(values, {rows, cols}) : encode_4bit({.storage = storage}, values, {rows, cols});
+  }
+  StoredMatrix const matrix = has_scales(storage) ? scaled.matrix() : StoredMatrix{storage, weights.data(), rows, cols};
   for (auto _ : state) {
     decode_rows(matrix, 0, rows, MatrixView<T>(out.data(), rows, cols));
     benchmark::ClobberMemory();
@@ -32,6 +38,6 @@ void BM_decode(benchmark::State& state) {
 
 }  // namespace
 
-BENCHMARK(BM_decode<float>)->DenseRange(0, 11);
-BENCHMARK(BM_decode<graft::bf16>)->DenseRange(1, 11);
+BENCHMARK(BM_decode<float>)->DenseRange(0, 14);
+BENCHMARK(BM_decode<graft::bf16>)->DenseRange(1, 14);
 BENCHMARK_MAIN();

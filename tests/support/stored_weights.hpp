@@ -38,6 +38,9 @@ inline constexpr Storage all_storages[] = {Storage::f64,  Storage::f32,  Storage
       case Storage::q4_k:
       case Storage::q5_k: put(block, to_f16(to_float(scale) / 30)), put(block + 2, to_f16(to_float(minimum) / 60)); break;
       case Storage::q6_k: put(block + 208, to_f16(to_float(scale) / 60)); break;
+      case Storage::nf4:
+      case Storage::fp4:
+      case Storage::int8: break;  // scales lie apart
     }
   }
   return data;

@@ -37,20 +37,20 @@ class AdamW8bit::State : public BlockwiseState<T, B> {
 
   void step(double learning_rate) {
     auto const t = static_cast<double>(this->begin_step(learning_rate));
-    auto const beta1 = static_cast<float>(spec_.beta1), beta1_rest = static_cast<float>(1 - spec_.beta1);
-    auto const beta2 = static_cast<float>(spec_.beta2), beta2_rest = static_cast<float>(1 - spec_.beta2);
+    auto const keep_m = static_cast<float>(spec_.beta1), rest_m = static_cast<float>(1 - spec_.beta1);
+    auto const keep_v = static_cast<float>(spec_.beta2), rest_v = static_cast<float>(1 - spec_.beta2);
     auto const step_size = static_cast<T>(learning_rate / (1 - std::pow(spec_.beta1, t)));
     auto const root_correction = static_cast<T>(std::sqrt(1 - std::pow(spec_.beta2, t)));
-    auto const eps = static_cast<T>(spec_.eps), decayed = static_cast<T>(1 - learning_rate * spec_.weight_decay);
+    auto const least = static_cast<T>(spec_.eps), decayed = static_cast<T>(1 - learning_rate * spec_.weight_decay);
     this->template for_each_block<2>([&](auto& state, T* p, T const* grad, Index count, bool decay) {
       using std::sqrt;
       for (Index i = 0; i < count; ++i) {
         float &m = state[0][i], &v = state[1][i];
         auto const g = static_cast<float>(grad[i]);
-        m = m * beta1 + beta1_rest * g;
-        v = v * beta2 + beta2_rest * g * g;
+        m = m * keep_m + rest_m * g;
+        v = v * keep_v + rest_v * g * g;
         T const kept = decay ? p[i] * decayed : p[i];
-        p[i] = kept - step_size * (static_cast<T>(m) / (sqrt(static_cast<T>(v)) / root_correction + eps));
+        p[i] = kept - step_size * (static_cast<T>(m) / (sqrt(static_cast<T>(v)) / root_correction + least));
       }
     });
   }

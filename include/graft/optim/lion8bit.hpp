@@ -33,17 +33,17 @@ class Lion8bit::State : public BlockwiseState<T, B> {
 
   void step(double learning_rate) {
     this->begin_step(learning_rate);
-    auto const beta1 = static_cast<float>(spec_.beta1), beta1_rest = static_cast<float>(1 - spec_.beta1);
-    auto const beta2 = static_cast<float>(spec_.beta2), beta2_rest = static_cast<float>(1 - spec_.beta2);
+    auto const vote_m = static_cast<float>(spec_.beta1), vote_g = static_cast<float>(1 - spec_.beta1);
+    auto const keep_m = static_cast<float>(spec_.beta2), rest_m = static_cast<float>(1 - spec_.beta2);
     auto const rate = static_cast<T>(learning_rate), decayed = static_cast<T>(1 - learning_rate * spec_.weight_decay);
     this->template for_each_block<1>([&](auto& state, T* p, T const* grad, Index count, bool decay) {
       for (Index i = 0; i < count; ++i) {
         float& m = state[0][i];
         auto const g = static_cast<float>(grad[i]);
-        float const direction = m * beta1 + beta1_rest * g;
+        float const direction = m * vote_m + vote_g * g;
         T const kept = decay ? p[i] * decayed : p[i];
         p[i] = kept - rate * static_cast<T>((direction > 0) - (direction < 0));
-        m = m * beta2 + beta2_rest * g;
+        m = m * keep_m + rest_m * g;
       }
     });
   }

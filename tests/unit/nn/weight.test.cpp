@@ -4,6 +4,7 @@
 #include <graft/backend/dry.hpp>
 #include <graft/backend/reference.hpp>
 #include <graft/core/rng.hpp>
+#include <graft/quant/encode_scaled.hpp>
 
 #include <support/stored_weights.hpp>
 
@@ -125,4 +126,28 @@ TEST_CASE("weight: on the backend that only counts a shape without data is enoug
     CHECK(Weight<float, Dry>(backend, "v", {Storage::f32, {6}, nullptr, nullptr}, trained).value().size() == 6);
   }
   CHECK_FALSE(Weight<float, Dry>().present());
+}
+
+TEST_CASE("weight: nf4 stays as it is where it is frozen, with its scales, and is dense where it is trained") {
+  Reference backend;
+  Rng rng(6);
+  std::vector<float> values(6 * 32);  // blocks of 64 run over two rows
+  for (float& value : values) value = static_cast<float>(rng.normal());
+  HostTensor from = encode_4bit({}, values, {6, 32});
+  auto const expected = decoded<float>(from);
+  Weight<float, Reference> const frozen(backend, "w", from, false), trained(backend, "w", from, true);
+  from = {};  // the weight keeps elements and scales alive
+  CHECK(frozen.stored().storage == Storage::nf4);
+  CHECK(trained.stored().storage == Storage::f32);
+  for (auto const* const weight : {&frozen, &trained}) {
+    std::vector<float> host(6 * 32);
+    weight->download(backend, host);
+    CHECK(host == expected);
+  }
+  std::vector<float> x(32, 0.0f), y(6), row(3 * 32);
+  x[5] = 1;
+  backend.linear_forward(In<float>(x.data(), 1, 32), frozen.stored(), Out<float>(y.data(), 1, 6));
+  for (std::size_t r = 0; r < 6; ++r) CHECK(y[r] == expected[32 * r + 5]);
+  decode_rows(frozen.stored().rows_between(3, 6), 0, 3, Out<float>(row.data(), 3, 32));
+  CHECK(std::equal(row.begin(), row.end(), expected.begin() + 3 * 32));
 }

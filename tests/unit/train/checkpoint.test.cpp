@@ -7,6 +7,7 @@
 #include <graft/loss/cross_entropy.hpp>
 #include <graft/model/llama.hpp>
 #include <graft/optim/adamw.hpp>
+#include <graft/optim/adamw8bit.hpp>
 #include <graft/optim/schedule.hpp>
 #include <graft/optim/sgd.hpp>
 #include <graft/train/train.hpp>
@@ -87,6 +88,32 @@ TEST_CASE("checkpoint: a run interrupted after any step and resumed in a new pro
   other.model.set_dropout(31, 0);
   other.go(3, total_steps);
   CHECK((other.everything() != whole.everything()));
+}
+
+TEST_CASE("checkpoint: state in 8 bits is stored as it is and goes on to the same bits; a part that is missing is named") {
+  test::TemporaryDirectory const folder;
+  AdamW8bit const spec{.weight_decay = 0.1, .min_8bit_size = 20};  // some parameters in 8 bits, some not
+  auto const go = [](Run& run, auto& optimizer, Index from, Index to) {
+    train(run.model, CrossEntropy{}, optimizer, Constant{.peak_lr = 1e-2}, run.data, {.total_steps = to, .first_step = from});
+  };
+  Run whole, resumed;
+  auto optimizer = bind(spec, whole.model.trainable());
+  go(whole, optimizer, 0, 2);
+  TrainerState state;
+  state.step = 2;
+  state.cursor = whole.data.cursor();
+  state.dropout_pass = whole.model.pass();
+  save_checkpoint(folder / "checkpoint-2", whole.model, optimizer, state);
+  go(whole, optimizer, 2, 4);
+  auto fresh = bind(spec, resumed.model.trainable());
+  (void)load_checkpoint(folder / "checkpoint-2", resumed.model, fresh);
+  resumed.data.seek(state.cursor);
+  resumed.model.set_dropout(31, state.dropout_pass);
+  go(resumed, fresh, 2, 4);
+  CHECK((test::trained_values(resumed.model) == test::trained_values(whole.model)));
+  auto other = bind(AdamW8bit{.min_8bit_size = 0}, resumed.model.trainable());
+  CHECK(test::message_of([&] { (void)load_checkpoint(folder / "checkpoint-2", resumed.model, other); }).find("numbers of dtype U8") !=
+        std::string::npos);
 }
 
 TEST_CASE("checkpoint: saving changes nothing, and saving over an old checkpoint replaces it whole") {
