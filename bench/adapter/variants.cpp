@@ -24,7 +24,6 @@
 #include <chrono>
 #include <cstdio>
 #include <fstream>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -72,20 +71,23 @@ inline Cost measure(Variant const& variant, Flags const& flags) {
   auto const batch = dense_batch(model->config(), smoke ? 2 : flags.number("sequences"), smoke ? 16 : flags.number("length"));
   PassOptions const options = trains ? PassOptions::step() : PassOptions{};
   auto const plan = model->plan(batch, options);
-  using Optimizer = decltype(bind(AdamW{}, model->trainable()));
-  std::optional<Optimizer> optimizer;
-  if (trains) optimizer.emplace(bind(AdamW{}, model->trainable()));
   std::vector<double> seconds;
-  for (Index step = 0; step <= (smoke ? 1 : flags.number("steps")); ++step) {
-    auto const start = Clock::now();
-    if (trains) {
+  auto const time_steps = [&](auto const& do_step) {
+    for (Index step = 0; step <= (smoke ? 1 : flags.number("steps")); ++step) {
+      auto const start = Clock::now();
+      do_step();
+      if (step > 0) seconds.push_back(std::chrono::duration<double>(Clock::now() - start).count());  // the first one warms up
+    }
+  };
+  if (trains) {
+    auto optimizer = bind(AdamW{}, model->trainable());
+    time_steps([&] {
       (void)value_and_grad(*model, CrossEntropy{}, batch);
       (void)clip_grad_norm(model->trainable(), 1.0);
-      optimizer->step(2e-4);
-    } else {
-      (void)model->forward(batch, options);
-    }
-    if (step > 0) seconds.push_back(std::chrono::duration<double>(Clock::now() - start).count());  // the first one warms up
+      optimizer.step(2e-4);
+    });
+  } else {
+    time_steps([&] { (void)model->forward(batch, options); });
   }
   std::nth_element(seconds.begin(), seconds.begin() + static_cast<std::ptrdiff_t>(seconds.size() / 2), seconds.end());
   return {seconds[seconds.size() / 2], plan.flops, static_cast<double>(plan.arena_bytes), static_cast<double>(peak_rss_bytes()),
