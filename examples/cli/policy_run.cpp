@@ -127,6 +127,8 @@ static void learn(PolicyFlags const& flags, Spec const& optimizer_spec, Session&
     std::cerr << "resuming from " << checkpoint->string() << '\n';
   }
   model.set_dropout(flags.seed, state.dropout_pass);
+  constexpr bool separate = !std::is_same_v<Critic, graft::NoCritic> && !std::is_same_v<Critic, graft::SharedCritic>;
+  if constexpr (separate) critic.model->set_dropout(flags.seed, static_cast<std::uint64_t>(state.values["critic_dropout_pass"]));
   std::optional<Index> const resume_after = flags.resume ? std::optional(state.step) : std::nullopt;
   fs::path const metrics = flags.metrics.empty() ? output / "metrics.jsonl" : fs::path(flags.metrics);
   graft::RowLog<graft::PolicyRow> log(metrics, resume_after);
@@ -177,6 +179,7 @@ static void learn(PolicyFlags const& flags, Spec const& optimizer_spec, Session&
     state.dropout_pass = model.pass();
     state.cursor = {flags.seed, epoch, iteration % per_epoch * batch + batch, fingerprint(prompts)};
     state.values = {{"kl_coef", learning.kl.coefficient}, {"optimizer_steps", static_cast<double>(optimizer.steps())}};
+    if constexpr (separate) state.values["critic_dropout_pass"] = static_cast<double>(critic.model->pass());
     if (flags.save_steps > 0 && state.step % flags.save_steps == 0) {
       graft::save_checkpoint(output / ("checkpoint-" + std::to_string(state.step)), both, optimizer, state);
       graft::prune_checkpoints(output, flags.save_total_limit, 0);

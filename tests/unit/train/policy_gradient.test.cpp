@@ -98,6 +98,24 @@ TEST_CASE("policy gradient: log-probabilities are those of the logits over the t
   CHECK(whole.logprobs[0] == doctest::Approx(std::log(p[first] * p[first] / sum)).epsilon(1e-12));
 }
 
+TEST_CASE("policy gradient: a reward model scores the last token of each sequence, however the rollout is cut") {
+  Policy policy;
+  policy.model.add_score_head({.seed = 3});
+  std::vector<Ids> const prompts{{3, 4, 5}, {6}};
+  auto const rollout = draw_rollout(policy.model, prompts, sampled(2, 5, 8));
+  auto const rewards = reward_model_scores(policy.model, rollout);
+  CHECK(reward_model_scores(policy.model, rollout, 1) == rewards);
+  REQUIRE(rewards.size() == 4);
+  for (std::size_t s = 0; s < 4; ++s) {
+    TokenBatch alone;
+    alone.ids.assign(rollout.ids.begin() + rollout.cu_seqlens[s], rollout.ids.begin() + rollout.cu_seqlens[s + 1]);
+    alone.cu_seqlens = {0, static_cast<std::int32_t>(alone.ids.size())};
+    alone.rows = {static_cast<std::int32_t>(alone.ids.size()) - 1};
+    (void)policy.model.forward(alone, {.heads = Heads::score});
+    CHECK(rewards[s] == doctest::Approx(policy.model.scores()[0]).epsilon(1e-12));
+  }
+}
+
 TEST_CASE("policy gradient: gradients at a temperature, with entropy, KL and a shared critic equal central differences") {
   Policy policy;
   policy.model.add_score_head({.seed = 3});

@@ -23,6 +23,7 @@ TrainerState full_state() {
   state.best_metric = 0.1 + 0.2;
   state.best_step = 40;
   state.evaluations_without_gain = 2;
+  state.values = {{"kl_coef", 0.1}, {"optimizer_steps", 12}};
   state.options = {{"rank", "16"}, {"data", "/tmp/ü \"quoted\"\n.jsonl"}, {"empty", ""}};
   return state;
 }
@@ -79,6 +80,7 @@ TEST_CASE("trainer_state: each key that is missing or of another kind is named")
   CHECK(message(changed("123456789", "1.5")) == "[checkpoint] FILE: global_step must be an integer: got 1.5");
   CHECK(message(changed("123456789", "\"5\"")) == "[checkpoint] FILE: global_step must be an integer: got \"5\"");
   CHECK(message(changed("\"rank\": \"16\"", "\"rank\": 16")) == "[checkpoint] FILE: options: rank must be a string: got 16");
+  CHECK(message(changed("\"kl_coef\": 0.1", "\"kl_coef\": \"x\"")) == "[checkpoint] FILE: values must be numbers: got kl_coef");
   CHECK(message(changed("\"best_metric\"", "\"best_metric\": true, \"x\"")) == "[checkpoint] FILE: best_metric must be a number: got true");
 }
 

@@ -1,0 +1,49 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Kills a run of graft grpo or graft ppo with SIGKILL again and again and resumes it: its adapter must have the same bits as that
+# of a run that nobody disturbed, and so must its last checkpoint, the critic and the KL coefficient in it.
+#   resume_policy.sh GRAFT MAKE_TINY_MODEL WORK_FOLDER grpo|ppo
+set -eu
+graft=$1 maker=$2 work=$3 method=$4
+rm -rf "$work"
+mkdir -p "$work"
+"$maker" "$work/model" 3 >/dev/null
+
+i=0
+while [ $i -lt 12 ]; do
+  i=$((i + 1))
+  printf '{"prompt":[{"role":"user","content":"Order %d, please."}],"answer":"%d"}\n' $((i * 37)) $((i * 37))
+done >"$work/train.jsonl"
+
+# learn OUTPUT [--resume]: becomes the program, so call it in a shell of its own; there a kill hits the program itself.
+learn() {
+  output=$1; shift
+  exec "$graft" "$method" --model "$work/model/model.gguf" --data "$work/train.jsonl" --reward repetition_penalty:1,length_penalty:2:8 \
+    --rank 4 --dropout 0.1 --learning-rate 1e-3 --batch-size 2 --num-generations 2 --max-completion-length 8 --num-iterations 2 \
+    --num-mini-batches 2 --beta 0.05 --kl-target 0.1 --kl-horizon 50 --max-steps 8 --save-steps 1 --seed 5 --output "$output" "$@"
+}
+
+(learn "$work/whole" 2>/dev/null)
+kills=0
+resume=
+while :; do
+  learn "$work/killed" $resume 2>"$work/log" &
+  child=$!
+  # Each try lives a little longer than the one before, so that the run gets to its end, and dies wherever that is.
+  sleep "$(awk -v k=$kills 'BEGIN { srand(); printf "%.3f", 0.15 + 0.15 * k + 0.2 * rand() }')"
+  if ! kill -9 $child 2>/dev/null; then
+    wait $child || { cat "$work/log"; exit 1; }
+    break
+  fi
+  wait $child 2>/dev/null || true
+  kills=$((kills + 1))
+  # A folder with .tmp- in its name is a checkpoint that the kill cut short.
+  ls -d "$work"/killed/checkpoint-*[0-9] 2>/dev/null | grep -qv "[.]tmp-" && resume=--resume || resume=
+  [ $kills -lt 200 ] || { echo "resume_policy.sh: the run never ends"; exit 1; }
+done
+[ $kills -gt 0 ] || { echo "resume_policy.sh: the run ended before it could be killed"; exit 1; }
+cmp "$work/whole/adapter_model.safetensors" "$work/killed/adapter_model.safetensors"
+for file in trainable.safetensors optimizer.safetensors trainer_state.json; do
+  cmp "$work/whole/checkpoint-8/$file" "$work/killed/checkpoint-8/$file"
+done
+echo "killed $kills times, and adapter, critic, optimizer and KL coefficient have the same bits"
