@@ -2,3 +2,5 @@
 #include <graft/data/byte_source.tpp>
 #include <graft/data/dataset_report.tpp>
 #include <graft/data/record.tpp>
+// reads with functions of the one above
+#include <graft/data/preference_record.tpp>

@@ -7,6 +7,7 @@ namespace cli {
 
 // Each adds its subcommand, with its flags and what to do, to the program. One file each.
 void add_sft(CLI::App& app);
+void add_dpo(CLI::App& app);
 void add_nll(CLI::App& app);
 void add_generate(CLI::App& app);
 void add_chat(CLI::App& app);

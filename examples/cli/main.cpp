@@ -26,6 +26,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", GRAFT_VERSION_STRING);
   app.require_subcommand(1);
   cli::add_sft(app);
+  cli::add_dpo(app);
   cli::add_nll(app);
   cli::add_generate(app);
   cli::add_chat(app);

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rewrites all parity fixtures, or says whether the committed ones are current.
 
-    python tests/parity/make_all.py            rewrites tests/fixtures/{llama_*,*_tiny,optim,loss,sampling,sft}
+    python tests/parity/make_all.py            rewrites tests/fixtures/{llama_*,*_tiny,optim,loss,sampling,sft,preference}
     python tests/parity/make_all.py --check    makes them in a temporary folder and compares: files, names, shapes,
                                                integers and text exactly, float numbers to 1e-9 relative (float32
                                                tensors: 1e-6)
@@ -19,8 +19,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 # In this order: the rotary scalings use the weights of the first.
 SCRIPTS = ("make_llama.py", "make_families.py", "make_rope_scaling.py", "make_optimizers.py", "make_losses.py",
-           "make_sampling.py", "make_sft_data.py")
-FOLDERS = ("llama_tiny", "llama_tiny_untied", "llama_tiny_bias", "qwen2_tiny", "qwen3_tiny", "mistral_tiny", "gemma3_tiny", "llama_rope", "optim", "loss", "sampling", "sft")
+           "make_preference_losses.py", "make_sampling.py", "make_sft_data.py", "make_preference_data.py")
+FOLDERS = ("llama_tiny", "llama_tiny_untied", "llama_tiny_bias", "qwen2_tiny", "qwen3_tiny", "mistral_tiny", "gemma3_tiny", "llama_rope", "optim", "loss", "sampling", "sft", "preference")
 
 
 def make(fixtures: Path) -> None:
