@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Kills a training run with SIGKILL again and again and resumes it: its adapter must have the same bits as that of a run
-# that nobody disturbed.   resume.sh GRAFT MAKE_TINY_MODEL WORK_FOLDER [METHOD]
+# that nobody disturbed.   resume.sh GRAFT MAKE_TINY_MODEL WORK_FOLDER [lora | full | dpo]
 set -eu
 graft=$1 maker=$2 work=$3 method=${4:-lora}
 rm -rf "$work"
@@ -11,13 +11,21 @@ mkdir -p "$work"
 i=0
 while [ $i -lt 60 ]; do
   i=$((i + 1))
-  printf '{"prompt":[{"role":"user","content":"Order %d of a thing, please."}],"completion":[{"role":"assistant","content":"{\\"order\\":%d}"}]}\n' $((i * 37)) $((i * 37))
+  prompt='"prompt":[{"role":"user","content":"Order '$((i * 37))' of a thing, please."}]'
+  answer='[{"role":"assistant","content":"{\"order\":'$((i * 37))'}"}]'
+  if [ "$method" = dpo ]; then
+    printf '{%s,"chosen":%s,"rejected":[{"role":"assistant","content":"No."}]}\n' "$prompt" "$answer"
+  else
+    printf '{%s,"completion":%s}\n' "$prompt" "$answer"
+  fi
 done >"$work/train.jsonl"
+command=sft
+[ "$method" != dpo ] || { command=dpo method=lora; }
 
 # train OUTPUT [--resume]: becomes the program, so call it in a shell of its own; there a kill hits the program itself.
 train() {
   output=$1; shift
-  exec "$graft" sft --model "$work/model/model.gguf" --data "$work/train.jsonl" --eval-data "$work/train.jsonl" --method "$method" \
+  exec "$graft" $command --model "$work/model/model.gguf" --data "$work/train.jsonl" --eval-data "$work/train.jsonl" --method "$method" \
     --rank 4 --dropout 0.1 --learning-rate 1e-3 --schedule cosine --warmup-steps 2 --batch-size 4 --gradient-accumulation 2 \
     --epochs 2 --eval-steps 7 --save-steps 2 --seed 5 --output "$output" "$@"
 }

@@ -40,6 +40,7 @@ struct PassOptions {
   bool entropy_gradient = false;  ///< the loss will have a gradient with respect to the entropy
   Heads heads = Heads::language;
   double temperature = 1;  ///< the token statistics are those of the logits divided by it, as a sampler's are
+  bool cached = false;            ///< new tokens over cached keys and values: the logits of all `supervised` rows exist
 
   /// A pass of a training step.
   [[nodiscard]] static PassOptions step(Heads heads = Heads::language) { return {true, true, true, false, heads}; }
@@ -198,7 +199,7 @@ class Transformer {
   void set_recompute(Recompute level) {
     recompute_ = level;
     arena_.reset();
-    reserved_[0] = reserved_[1] = {};
+    for (auto& reserved : reserved_) reserved = {};
     twin_.reset();
   }
   /// Seeds the dropout masks. `pass` counts training passes: a resumed run sets it to where it was.
@@ -331,12 +332,13 @@ class Transformer {
 
   Recompute recompute_ = Recompute::none;
   std::unique_ptr<Arena<B>> arena_;
-  /// What the arena suffices for: passes without and with gradient.
+  /// What the arena suffices for: passes without gradient, with it, and over a cache.
   struct Reserved {
     BatchExtent extent;
     PassOptions options = {.heads = Heads::none};
   };
-  Reserved reserved_[2];
+  Reserved reserved_[3];
+  [[nodiscard]] static std::size_t kind_of(PassOptions const& options) { return options.gradient ? 1 : options.cached ? 2 : 0; }
   mutable std::unique_ptr<Twin> twin_;
   mutable std::unique_ptr<Dry> twin_backend_;
   std::uint64_t dropout_seed_ = 0;

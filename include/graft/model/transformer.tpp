@@ -179,8 +179,8 @@ void Transformer<Arch, T, B, A>::forward_cached(std::span<std::int32_t const> id
   auto const tokens = static_cast<Index>(ids.size());
   PassOptions options;
   options.adapters = adapters;
+  options.cached = true;
   tape_.kept = false;
-  // The head's logits of the cached pass are (rows, V); reserve for them through the supervised extent.
   ensure({tokens, static_cast<Index>(rows.size()), static_cast<Index>(entries.size())}, options);
   arena_->release(0);
   auto ws = workspace(options);
@@ -222,7 +222,7 @@ void Transformer<Arch, T, B, A>::download_weight(std::size_t number, bool merged
 
 template <class Arch, Scalar T, class B, class A>
 void Transformer<Arch, T, B, A>::ensure(BatchExtent extent, PassOptions const& options) {
-  auto const& [have, had] = reserved_[options.gradient ? 1 : 0];
+  auto const& [have, had] = reserved_[kind_of(options)];
   auto const covers = [](bool has, bool wants) { return has || !wants; };
   bool const fits = arena_ && extent.tokens <= have.tokens && extent.supervised <= have.supervised &&
                     extent.sequences <= have.sequences && covers(had.training, options.training) &&
@@ -233,10 +233,11 @@ void Transformer<Arch, T, B, A>::ensure(BatchExtent extent, PassOptions const& o
 
 template <class Arch, Scalar T, class B, class A>
 StepPlan Transformer<Arch, T, B, A>::reserve(BatchExtent extent, PassOptions options) {
-  auto& [have, had] = reserved_[options.gradient ? 1 : 0];
+  auto& [have, had] = reserved_[kind_of(options)];
   have = {std::max(extent.tokens, have.tokens), std::max(extent.supervised, have.supervised),
           std::max(extent.sequences, have.sequences)};
   had.gradient = options.gradient;
+  had.cached = options.cached;
   had.training |= options.training;
   had.entropy_gradient |= options.entropy_gradient;
   had.heads = had.heads | options.heads;
@@ -278,18 +279,16 @@ StepPlan Transformer<Arch, T, B, A>::plan(BatchExtent extent, PassOptions option
   batch.cu_seqlens.push_back(static_cast<std::int32_t>(extent.tokens));
   batch.rows.assign(static_cast<std::size_t>(extent.supervised), 0);
   batch.targets.assign(static_cast<std::size_t>(extent.supervised), 0);
-  StepPlan plan = this->plan(batch, options);
-  if (options.gradient || !has(options.heads, Heads::language)) return plan;
-  // Cached passes take the logits of their rows instead of the head's state; both are small beside each other.
+  if (!options.cached) return this->plan(batch, options);
   auto& cached = twin();
   std::vector<CacheLayer<T>> layers(blocks_.size(), CacheLayer<T>{nullptr, nullptr, 0});
   std::vector<std::int32_t> const zeros(static_cast<std::size_t>(extent.tokens), 0);
   std::vector<CacheEntry> entries(static_cast<std::size_t>(std::max<Index>(extent.sequences, 1)));
-  cached.arena_->reset_peak();
+  cached.backend_->reset();
+  if (cached.arena_) cached.arena_->reset_peak();
   std::vector<T> logits;
   cached.forward_cached(zeros, zeros, layers, entries, batch.rows, true, logits);
-  plan.arena_bytes = std::max(plan.arena_bytes, cached.arena_->peak());
-  return plan;
+  return {cached.arena_->peak(), cached.backend_->flops()};
 }
 
 template <class Arch, Scalar T, class B, class A>

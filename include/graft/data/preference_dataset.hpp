@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <graft/core/error.hpp>
+#include <graft/data/dataset.hpp>
+#include <graft/data/dataset_report.hpp>
+#include <graft/data/line_errors.hpp>
+#include <graft/data/line_reader.hpp>
+#include <graft/data/preference_pair.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace graft {
+
+/// The pairs of one file, all read and checked: each answer has at least one supervised token. In the report, a record is a
+/// pair, and tokens are those of both answers.
+class PreferenceDataset {
+ public:
+  explicit PreferenceDataset(std::vector<PreferencePair> pairs, DatasetReport report = {})
+      : pairs_(std::move(pairs)), report_(std::move(report)) {
+    require(!pairs_.empty(), "data", "a data set must have at least one pair");
+    for (auto const& pair : pairs_)
+      require(pair.chosen.supervised_tokens() > 0 && pair.rejected.supervised_tokens() > 0, "data", "pair ", pair.chosen.record,
+              " (line ", pair.chosen.line, ") has an answer without a supervised token");
+  }
+
+  [[nodiscard]] Index size() const { return static_cast<Index>(pairs_.size()); }
+  [[nodiscard]] PreferencePair const& operator[](Index i) const { return pairs_[static_cast<std::size_t>(i)]; }
+  [[nodiscard]] std::vector<PreferencePair> const& pairs() const { return pairs_; }
+  [[nodiscard]] DatasetReport const& report() const { return report_; }
+  [[nodiscard]] std::string const& path() const { return report_.path; }
+
+  /// FNV-1a over all tokens and spans: tells whether a checkpoint's cursor, or cached log-probabilities, belong to this data.
+  [[nodiscard]] std::uint64_t fingerprint() const {
+    std::uint64_t hash = 0xcbf29ce484222325u;
+    auto const mix = [&hash](Index value) { hash = (hash ^ static_cast<std::uint64_t>(value)) * 0x100000001b3u; };
+    for (auto const& pair : pairs_)
+      for (auto const* answer : {&pair.chosen, &pair.rejected}) {
+        mix(answer->tokens());
+        for (auto const id : answer->ids) mix(id);
+        for (TokenSpan const& span : answer->supervised) mix(span.begin), mix(span.end);
+      }
+    return hash;
+  }
+
+ private:
+  std::vector<PreferencePair> pairs_;
+  DatasetReport report_;
+};
+
+namespace detail {
+
+/// Cuts both answers to the length limit, each for itself, counts that, and keeps the pair if both are still learnt.
+inline void add_pair(std::vector<PreferencePair>& pairs, DatasetReport& report, PairTokens tokens, Index record, Index line,
+                     Truncation truncation) {
+  auto const make = [&](std::vector<std::int32_t> ids) {
+    Example answer{std::move(ids), {}, record, line};
+    append_span(answer.supervised, tokens.prompt_tokens, answer.tokens());
+    return answer;
+  };
+  PreferencePair pair{make(std::move(tokens.chosen)), make(std::move(tokens.rejected))};
+  report.longest = std::max({report.longest, pair.chosen.tokens(), pair.rejected.tokens()});
+  Index const before = pair.tokens();
+  bool const cut_chosen = pair.chosen.truncate(report.max_length, truncation);
+  bool const cut_rejected = pair.rejected.truncate(report.max_length, truncation);
+  if (cut_chosen || cut_rejected) {
+    ++report.truncated;
+    report.tokens_cut += before - pair.tokens();
+  }
+  if (pair.chosen.supervised_tokens() == 0 || pair.rejected.supervised_tokens() == 0) {
+    report.dropped_lines.push_back(line);
+    return;
+  }
+  report.tokens += pair.tokens();
+  report.supervised_tokens += pair.chosen.supervised_tokens() + pair.rejected.supervised_tokens();
+  pairs.push_back(std::move(pair));
+}
+
+}  // namespace detail
+
+struct PreferenceDatasetOptions {
+  Index max_length = 1024;  ///< tokens of prompt and answer; longer ones are cut
+  Truncation truncation = Truncation::keep_start;
+  PreferenceFields fields = {};
+  LineReaderOptions lines = {};
+};
+
+/// Reads, checks and tokenises a JSONL file (plain or gzip); `tokenize(PreferenceRecord const&)` gives `PairTokens`. A pair of
+/// which truncation leaves nothing to learn in an answer is dropped, as in TRL, and named in the report.
+/// Errors: as `load_dataset`.
+template <class Tokenize>
+[[nodiscard]] PreferenceDataset load_preference_dataset(std::string const& path, Tokenize&& tokenize,
+                                                        PreferenceDatasetOptions const& options = {}) {
+  require(options.max_length >= 2, "data", "max_length must be at least 2: got ", options.max_length);
+  LineReader reader(path, options.lines);
+  LineErrors errors(path);
+  DatasetReport report;
+  report.path = path;
+  report.max_length = options.max_length;
+  std::vector<PreferencePair> pairs;
+  std::string line;
+  while (!errors.full() && reader.next(line)) {
+    if (is_blank(line)) {
+      ++report.blank_lines;
+      continue;
+    }
+    Index const record = report.records++;
+    try {
+      PairTokens tokens = tokenize(parse_preference(line, options.fields, report.ignored_keys));
+      if (tokens.merged_at_boundary) report.merged_lines.push_back(reader.line_number());
+      detail::add_pair(pairs, report, std::move(tokens), record, reader.line_number(), options.truncation);
+    } catch (Error const& error) {
+      errors.add(reader.line_number(), error);
+    }
+  }
+  errors.report();
+  require(report.records > 0, "data", path, " has no records");
+  require(!pairs.empty(), "data", path, ": no supervised token is left in any of ", report.records, " pairs, each cut to max_length=",
+          options.max_length, " (longest ", report.longest, ")");
+  return PreferenceDataset(std::move(pairs), std::move(report));
+}
+
+}  // namespace graft

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <graft/core/error.hpp>
+#include <graft/data/preference_dataset.hpp>
+#include <graft/io/safetensors.hpp>
+#include <graft/io/safetensors_writer.hpp>
+#include <graft/loss/preference/preference_batch.hpp>
+#include <graft/model/transformer.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <vector>
+
+namespace graft {
+
+/// Which model is the reference of a policy.
+enum class ReferenceKind {
+  initial,  ///< the policy as it was when the reference was made: TRL's choice. A new adapter's is the base
+  base      ///< the base, with the adapter off
+};
+
+/// Log-probabilities of the reference, from the policy's own resident model: with its adapter off, or with the values that
+/// its parameters had at first, which are kept (as large as what is trained) and put in for the pass. Dropout is off.
+template <class Model>
+class ReferencePolicy {
+ public:
+  using T = typename Model::ScalarType;
+
+  /// Made before the first step, and before a checkpoint is read. Under `initial`, `fresh` says that the parameters change
+  /// nothing yet, as those of a new adapter: then nothing is kept, and the adapter off is the same. The model is held by reference.
+  ReferencePolicy(Model& model, ReferenceKind kind, bool fresh) : model_(&model), swaps_(kind == ReferenceKind::initial && !fresh) {
+    if (!swaps_) return;
+    auto const& trainable = model.trainable();
+    for (auto const& param : trainable.params) {
+      kept_.emplace_back(static_cast<std::size_t>(param.value.size()));
+      trainable.backend->download(param.value.data, kept_.back().data(), kept_.back().size() * sizeof(T));
+    }
+  }
+
+  /// Fills `reference_logprobs`: from what was precomputed, if it was, else by a pass.
+  void fill(PreferenceBatch& batch) {
+    batch.reference_logprobs.clear();
+    if (!places_.empty()) return look_up(batch);
+    if (swaps_) exchange();
+    auto const stats = model_->forward(batch, {.adapters = swaps_});
+    for (auto const& token : stats) batch.reference_logprobs.push_back(static_cast<float>(token.target_logprob));
+    if (swaps_) exchange();
+  }
+
+  /// Computes the log-probabilities of a whole data set, or reads them from `cache` if that holds this data's of this model;
+  /// else the file is written. "" keeps them in memory alone. Returns whether they were read.
+  bool precompute(PreferenceDataset const& data, std::filesystem::path const& cache = {}) {
+    std::string const key = cache.empty() ? "" : key_of(data);
+    std::vector<float> all;
+    bool const found = !cache.empty() && read(cache, key, data, all);
+    if (!found) {
+      PreferenceBatch batch;
+      for (Index i = 0; i < data.size();) {
+        clear(batch);
+        do append_pair(batch, data[i++]);
+        while (i < data.size() && batch.tokens() + data[i].tokens() <= tokens_per_pass);
+        fill(batch);
+        all.insert(all.end(), batch.reference_logprobs.begin(), batch.reference_logprobs.end());
+      }
+      if (!cache.empty()) write(cache, key, all);
+    }
+    logprobs_ = std::move(all);
+    std::size_t at = 0;
+    for (auto const& pair : data.pairs()) {
+      places_[pair.chosen.record] = at;
+      at += static_cast<std::size_t>(pair.chosen.supervised_tokens() + pair.rejected.supervised_tokens());
+    }
+    return found;
+  }
+
+ private:
+  static constexpr Index tokens_per_pass = 2048;
+
+  void exchange() {
+    auto const& trainable = model_->trainable();
+    for (std::size_t p = 0; p < kept_.size(); ++p) {
+      auto const& value = trainable.params[p].value;
+      auto const bytes = kept_[p].size() * sizeof(T);
+      spare_.resize(kept_[p].size());
+      trainable.backend->download(value.data, spare_.data(), bytes);
+      trainable.backend->upload(kept_[p].data(), value.data, bytes);
+      std::swap(kept_[p], spare_);
+    }
+  }
+
+  void look_up(PreferenceBatch& batch) const {
+    for (std::size_t s = 0; s < batch.records.size(); s += 2) {  // both answers of a pair lie together
+      auto const place = places_.find(batch.records[s]);
+      require(place != places_.end(), "reference", "record ", batch.records[s], " is not of the data that was precomputed");
+      auto const first = logprobs_.begin() + static_cast<std::ptrdiff_t>(place->second);
+      batch.reference_logprobs.insert(batch.reference_logprobs.end(), first, first + (batch.cu_predictions[s + 2] - batch.cu_predictions[s]));
+    }
+  }
+
+  /// Of the data and of all weights, as this backend computes with them.
+  [[nodiscard]] std::string key_of(PreferenceDataset const& data) const {
+    std::uint64_t hash = data.fingerprint();
+    auto const mix = [&](std::vector<T> const& values) {
+      std::uint64_t word = 0;
+      for (T const& value : values) {
+        std::memcpy(&word, &value, std::min(sizeof(T), sizeof(word)));
+        hash = (hash ^ word) * 0x100000001b3u;
+      }
+    };
+    std::vector<T> host;
+    auto const weights = model_->weights();
+    for (std::size_t w = 0; w < weights.size(); ++w) {
+      Index size = 1;
+      for (Index const n : weights[w].shape) size *= n;
+      host.resize(static_cast<std::size_t>(size));
+      model_->download_weight(w, false, host);
+      mix(host);
+    }
+    for (auto const& values : kept_) mix(values);
+    std::ostringstream key;
+    key << std::hex << hash;
+    if constexpr (requires { model_->backend().description(); }) key << ' ' << model_->backend().description();
+    return key.str();
+  }
+
+  [[nodiscard]] static bool read(std::filesystem::path const& cache, std::string const& key, PreferenceDataset const& data,
+                                 std::vector<float>& all) {
+    if (!std::filesystem::exists(cache)) return false;
+    SafetensorsFile const file(cache);
+    auto const owner = file.metadata().find("reference");
+    auto const* tensor = file.find("logprobs");
+    if (owner == file.metadata().end() || owner->second != key || tensor == nullptr) return false;
+    Index predictions = 0;
+    for (auto const& pair : data.pairs()) predictions += pair.chosen.supervised_tokens() + pair.rejected.supervised_tokens();
+    require(tensor->dtype == "F32" && tensor->bytes.size() == static_cast<std::size_t>(predictions) * sizeof(float), "reference",
+            cache.string(), " must have ", predictions, " F32 log-probabilities: remove the file");
+    all.resize(tensor->bytes.size() / sizeof(float));
+    std::memcpy(all.data(), tensor->bytes.data(), tensor->bytes.size());
+    return true;
+  }
+  static void write(std::filesystem::path const& cache, std::string const& key, std::vector<float> const& all) {
+    TensorToWrite const tensor{"logprobs", "F32", {static_cast<Index>(all.size())}, std::as_bytes(std::span(all))};
+    write_safetensors(cache, std::span(&tensor, 1), {{"reference", key}});
+  }
+
+  Model* model_;
+  bool swaps_;
+  std::vector<std::vector<T>> kept_;
+  std::vector<T> spare_;
+  std::vector<float> logprobs_;           // precomputed: of all pairs
+  std::map<Index, std::size_t> places_;   // where those of a record begin
+};
+
+}  // namespace graft
