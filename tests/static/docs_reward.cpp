@@ -17,7 +17,7 @@ using namespace graft;
 static_assert(ScoreLoss<BradleyTerry> && ScoreLoss<PlackettLuce>);
 static_assert(!ScoreLoss<CrossEntropy> && !Loss<BradleyTerry>);
 static_assert(TrainingLoss<CrossEntropy> && TrainingLoss<BradleyTerry> && !TrainingLoss<int>);
-static_assert(step_options<BradleyTerry>().heads == Heads::score && step_options<CrossEntropy>().heads == Heads::language);
+static_assert(step_options(BradleyTerry{}).heads == Heads::score && step_options(CrossEntropy{}).heads == Heads::language);
 
 // docs: shared
 inline auto policy_and_reward(std::filesystem::path const& path, std::filesystem::path const& adapter, Reference& backend) {

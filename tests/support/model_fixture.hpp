@@ -30,8 +30,6 @@ namespace graft::test {
 
 using detail::Json;
 
-inline std::filesystem::path const fixtures = std::filesystem::path(GRAFT_FIXTURES_DIR);
-
 /// Every tensor of a file as doubles, Conv1D weights (out, in).
 inline std::map<std::string, std::vector<double>> read_tensors(std::filesystem::path const& path) {
   SafetensorsFile const file(path);

@@ -28,6 +28,8 @@ class StoredModel {
   }
 
   [[nodiscard]] ModelConfig const& config() const { return files_->config; }
+  /// Files of language models have no score head.
+  [[nodiscard]] static constexpr bool score_head() { return false; }
   [[nodiscard]] std::vector<WeightInfo> const& weights() const { return weights_; }
 
   /// Copies weight `number`, decoded, to host memory.

@@ -43,7 +43,7 @@ struct PassOptions {
   bool cached = false;            ///< new tokens over cached keys and values: the logits of all `supervised` rows exist
 
   /// A pass of a training step.
-  [[nodiscard]] static PassOptions step(Heads heads = Heads::language) { return {true, true, true, false, heads}; }
+  [[nodiscard]] static constexpr PassOptions step(Heads heads = Heads::language) { return {true, true, true, false, heads}; }
 };
 
 /// The largest batch of a run: what memory is planned for.

@@ -30,7 +30,7 @@ concept TrainingLoss = Loss<L> || ScoreLoss<L>;
 
 /// The pass of a training step on a loss.
 template <TrainingLoss L>
-[[nodiscard]] PassOptions step_options([[maybe_unused]] L const& loss) {
+[[nodiscard]] constexpr PassOptions step_options([[maybe_unused]] L const& loss) {
   PassOptions pass = PassOptions::step();
   if constexpr (Loss<L>)
     pass.entropy_gradient = detail::needs_entropy(loss);
