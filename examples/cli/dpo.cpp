@@ -27,7 +27,7 @@ static graft::PreferenceDataOptions preference_options(DpoFlags const& flags, gr
 }
 
 using PairReference = graft::ReferencePolicy<Model>;
-using PairLoss = graft::Dpo<graft::Combination>;
+using PairLoss = graft::Dpo<graft::ObjectiveSum>;
 
 /// Held-out pairs, with what the reference thinks of them.
 class HeldOutPairs {

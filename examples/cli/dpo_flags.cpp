@@ -74,10 +74,10 @@ static graft::AnyObjective objective_of(std::string const& name, DpoFlags const&
   return graft::Cpo{smoothing, flags.cpo_alpha};
 }
 
-graft::Dpo<graft::Combination> loss_of(DpoFlags const& flags) {
+graft::Dpo<graft::ObjectiveSum> loss_of(DpoFlags const& flags) {
   graft::require(flags.loss_weights.empty() || flags.loss_weights.size() == flags.loss.size(), "dpo", "--loss-weights must be one for each of ",
                  flags.loss.size(), " losses: got ", flags.loss_weights.size());
-  graft::Dpo<graft::Combination> loss{.beta = flags.beta, .ld_alpha = flags.ld_alpha, .reference_free = flags.reference_free};
+  graft::Dpo<graft::ObjectiveSum> loss{.beta = flags.beta, .ld_alpha = flags.ld_alpha, .reference_free = flags.reference_free};
   for (std::size_t i = 0; i < flags.loss.size(); ++i)
     loss.objective.parts.push_back({objective_of(flags.loss[i], flags), flags.loss_weights.empty() ? 1 : flags.loss_weights[i]});
   if (flags.rpo_alpha != 0) loss.objective.parts.push_back({graft::ChosenNll{}, flags.rpo_alpha});

@@ -3,7 +3,7 @@
 
 #include "training_flags.hpp"
 
-#include <graft/loss/preference/combination.hpp>
+#include <graft/loss/preference/objective_sum.hpp>
 #include <graft/loss/preference/dpo.hpp>
 
 #include <string>
@@ -40,6 +40,6 @@ void add_dpo_flags(CLI::App& app, DpoFlags& flags);
 void add_dpo_options(RunOptions& options, DpoFlags const& flags);
 
 /// The loss that the flags describe. Error: a name that is none, weights that do not fit the losses.
-[[nodiscard]] graft::Dpo<graft::Combination> loss_of(DpoFlags const& flags);
+[[nodiscard]] graft::Dpo<graft::ObjectiveSum> loss_of(DpoFlags const& flags);
 
 }  // namespace cli

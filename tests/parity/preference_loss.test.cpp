@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The losses on preferences against TRL's own functions; made by make_preference_losses.py.
-#include <graft/loss/preference/combination.hpp>
+#include <graft/loss/preference/objective_sum.hpp>
 #include <graft/loss/preference/dpo.hpp>
 #include <graft/loss/preference/kto.hpp>
 
@@ -122,11 +122,11 @@ TEST_CASE("preference loss parity: value, gradient and metrics of every loss equ
               answers, entry["expected"]);
       continue;
     }
-    Combination combination;
+    ObjectiveSum combination;
     std::istringstream names(name);
     for (std::string part; std::getline(names, part, ',');)
       combination.parts.push_back({objective_of(part, entry), entry.contains("weights") ? entry["weights"][combination.parts.size()].get<double>() : 1});
-    compare(Dpo<Combination>{.beta = entry["beta"].get<double>(),
+    compare(Dpo<ObjectiveSum>{.beta = entry["beta"].get<double>(),
                              .objective = combination,
                              .divergence = divergence_of(entry),
                              .ld_alpha = entry.value("ld_alpha", 1.0)},

@@ -40,8 +40,7 @@ class PreferenceData {
       : PreferenceData(load(path, tokenizer, options), options) {}
   PreferenceData(PreferenceDataset data, PreferenceDataOptions options) : data_(std::move(data)), options_(std::move(options)) {
     require(options_.batch_size >= 1, "data", "batch_size, the pairs of a step, must be at least 1: got ", options_.batch_size);
-    require(options_.gradient_accumulation >= 1 && options_.gradient_accumulation <= options_.batch_size, "data",
-            "gradient_accumulation must be in 1..batch_size: got ", options_.gradient_accumulation, " with batch_size=", options_.batch_size);
+    set_gradient_accumulation(options_.gradient_accumulation);
     cursor_ = {options_.seed, 0, 0, data_.fingerprint() ^ static_cast<std::uint64_t>(options_.shuffle)};
     order_ = order_of(0);
   }
@@ -50,6 +49,12 @@ class PreferenceData {
   [[nodiscard]] PreferenceDataOptions const& options() const { return options_; }
   [[nodiscard]] DatasetReport const& report() const { return data_.report(); }
   [[nodiscard]] Index size() const { return data_.size(); }
+  /// Cuts every later step into `count` micro-batches. Which pairs a step has does not change.
+  void set_gradient_accumulation(Index count) {
+    require(count >= 1 && count <= options_.batch_size, "data", "gradient_accumulation must be in 1..batch_size: got ", count,
+            " with batch_size=", options_.batch_size);
+    options_.gradient_accumulation = count;
+  }
   [[nodiscard]] Index steps_per_epoch(Index = 0) const { return (size() + options_.batch_size - 1) / options_.batch_size; }
   [[nodiscard]] Index total_steps(Index epochs) const { return epochs * steps_per_epoch(); }
 

@@ -2,7 +2,7 @@
 #include <graft/loss/preference/dpo.hpp>
 
 #include <doctest/doctest.h>
-#include <graft/loss/preference/combination.hpp>
+#include <graft/loss/preference/objective_sum.hpp>
 #include <graft/loss/preference/kto.hpp>
 #include <support/message_of.hpp>
 #include <support/preference_case.hpp>
@@ -31,7 +31,7 @@ TEST_CASE("dpo: gradients of every objective through explicit logits equal centr
   for (auto const& objective : objectives()) {
     INFO("objective ", objective.index());
     for (double const ld_alpha : {1.0, 0.4}) {
-      Dpo<Combination> const loss{.beta = 0.3, .objective = {{{objective, 1.5}}}, .ld_alpha = ld_alpha};
+      Dpo<ObjectiveSum> const loss{.beta = 0.3, .objective = {{{objective, 1.5}}}, .ld_alpha = ld_alpha};
       auto const check = check_loss(loss, batch, logits);
       CHECK(check.error <= 1e-6);
       CHECK(check.largest > 1e-3);
@@ -90,7 +90,7 @@ TEST_CASE("dpo: micro-batches that carry the step's counts add up to the whole s
       piece.chosen_tokens = 10;
       pieces.push_back({piece, first});
     }
-    CHECK(accumulation_error(Dpo<Combination>{.beta = 0.3, .objective = {{{objective, 1}}}}, stats, whole, pieces) <= 1e-13);
+    CHECK(accumulation_error(Dpo<ObjectiveSum>{.beta = 0.3, .objective = {{{objective, 1}}}}, stats, whole, pieces) <= 1e-13);
   }
 }
 
@@ -105,7 +105,7 @@ TEST_CASE("dpo: parameters and batches that make no sense are refused by name") 
   CHECK(says(Dpo<>{.objective = {.label_smoothing = 0.5}}, good) == "[dpo] label_smoothing must be in [0, 0.5): got 0.5");
   CHECK(says(Dpo<ExoPair>{.objective = {.label_smoothing = 0}}, good).starts_with("[exo_pair] label_smoothing must be in (0, 0.5)"));
   CHECK(says(Dpo<DiscoPop>{.objective = {.tau = 0}}, good) == "[discopop] tau must be positive: got 0");
-  CHECK(says(Dpo<Combination>{}, good) == "[combination] must have at least one objective: got none");
+  CHECK(says(Dpo<ObjectiveSum>{}, good) == "[objectives] must have at least one objective: got none");
   auto bad = good;
   bad.reference_logprobs.clear();
   CHECK(says(Dpo<>{}, bad).starts_with("[dpo] the batch has no log-probabilities of the reference"));

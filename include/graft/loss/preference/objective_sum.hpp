@@ -37,13 +37,13 @@ struct WeightedObjective {
 };
 
 /// Several objectives at once, each with a weight; MPO (Wang et al. 2024) is {DpoSigmoid, 0.8}, {BcoPair, 0.2}, {ChosenNll, 1},
-/// and DPO with an SFT term {DpoSigmoid, 1}, {ChosenNll, α}. Error: [combination] no parts.
-struct Combination {
+/// and DPO with an SFT term {DpoSigmoid, 1}, {ChosenNll, α}. Error: [objectives] no parts.
+struct ObjectiveSum {
   std::vector<WeightedObjective> parts{};
 
-  friend bool operator==(Combination const&, Combination const&) = default;
+  friend bool operator==(ObjectiveSum const&, ObjectiveSum const&) = default;
 
-  void check() const { require(!parts.empty(), "combination", "must have at least one objective: got none"); }
+  void check() const { require(!parts.empty(), "objectives", "must have at least one objective: got none"); }
   /// Whether any part looks at the reference.
   [[nodiscard]] bool needs_reference() const {
     return std::ranges::any_of(parts, [](auto const& part) {
