@@ -103,7 +103,9 @@ inline void combine_adapters(std::vector<std::filesystem::path> const& directori
       tensors.push_back({"base_model.model." + name, "F32", shape, std::as_bytes(std::span(values)), {}});
     };
     memory.reserve(2 * combined.size());
-    for (auto const& [module, factors] : combined) {
+    for (auto const& entry : combined) {
+      auto const& module = entry.first;
+      auto const& factors = entry.second;  // no structured binding: clang 16 cannot capture one with OpenMP
       add(module + ".lora_A.weight", {rank, factors.in}, [&](Index r, Index c) { return r < factors.rank ? factors.a_at(r, c) : 0.0; });
       add(module + ".lora_B.weight", {factors.out, rank}, [&](Index o, Index r) { return r < factors.rank ? factors.b_at(o, r) : 0.0; });
     }
