@@ -36,7 +36,7 @@ if [ "$quick" = no ]; then
   say "building the tests with the address and undefined-behaviour sanitizers"
   build dev
   say "running them"
-  ctest --preset dev || failed="$failed dev"
+  ctest --preset dev -j "$(nproc)" || failed="$failed dev"
 
   if command -v clang++-16 >/dev/null; then
     say "compiling every header alone with clang"
@@ -52,7 +52,7 @@ configure=-DGRAFT_TEST_PROGRAMS=$([ "$quick" = yes ] && echo ON || echo OFF)
 build check
 say "running what is tested on them"
 mkdir -p build/check
-ctest --preset check || failed="$failed check"
+ctest --preset check -j "$(nproc)" || failed="$failed check"
 
 if [ -n "$failed" ]; then say "failed:$failed"; exit 1; fi
 say "all passed"
