@@ -35,6 +35,7 @@ void dot_blocks(std::byte const* row, In<float> x, float const* sums, float* y, 
   float base[static_cast<std::size_t>(Tokens)] = {};
   for (Index t = 0; t < Tokens; ++t) total[t] = Lanes::zero();
   for (Index b = 0; b < blocks; ++b, row += Format::bytes) {
+    prefetch_weights(row);
     TwoHalves const scales(row);
     Lanes sum[static_cast<std::size_t>(Tokens)];
     for (Index t = 0; t < Tokens; ++t) sum[t] = Lanes::zero();

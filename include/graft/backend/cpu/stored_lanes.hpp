@@ -49,6 +49,7 @@ struct TwoHalves {
 template <class Format>
 void decode_blocks_by_lanes(std::byte const* row, Index cols, float* out) {
   for (Index c = 0; c < cols; c += Format::elements, row += Format::bytes) {
+    prefetch_weights(row);
     TwoHalves const scales(row);
     Lanes const scale = Lanes::all(scales.first());
     if constexpr (Format::has_minimum) {
