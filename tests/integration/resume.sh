@@ -3,6 +3,7 @@
 # Kills a training run with SIGKILL again and again and resumes it: its adapter must have the same bits as that of a run
 # that nobody disturbed.   resume.sh GRAFT MAKE_TINY_MODEL WORK_FOLDER [lora | full | dpo]
 set -eu
+. "$(dirname "$0")/kill_and_resume.sh"
 graft=$1 maker=$2 work=$3 method=${4:-lora}
 rm -rf "$work"
 mkdir -p "$work"
@@ -31,24 +32,7 @@ train() {
 }
 
 (train "$work/whole" 2>/dev/null)
-kills=0
-resume=
-while :; do
-  train "$work/killed" $resume 2>"$work/log" &
-  child=$!
-  # Each try lives a little longer than the one before, so that the run gets to its end, and dies wherever that is.
-  sleep "$(awk -v k=$kills 'BEGIN { srand(); printf "%.3f", 0.15 + 0.12 * k + 0.2 * rand() }')"
-  if ! kill -9 $child 2>/dev/null; then
-    wait $child || { cat "$work/log"; exit 1; }
-    break
-  fi
-  wait $child 2>/dev/null || true
-  kills=$((kills + 1))
-  # A folder with .tmp- in its name is a checkpoint that the kill cut short.
-  ls -d "$work"/killed/checkpoint-*[0-9] 2>/dev/null | grep -qv "[.]tmp-" && resume=--resume || resume=
-  [ $kills -lt 200 ] || { echo "resume.sh: the run never ends"; exit 1; }
-done
-[ $kills -gt 0 ] || { echo "resume.sh: the run ended before it could be killed"; exit 1; }
+kill_and_resume 0.15 0.12 "$work/killed" train
 file=adapter_model.safetensors
 [ "$method" = lora ] || file=model.safetensors
 cmp "$work/whole/$file" "$work/killed/$file"

@@ -4,6 +4,7 @@
 # of a run that nobody disturbed, and so must its last checkpoint, the critic and the KL coefficient in it.
 #   resume_policy.sh GRAFT MAKE_TINY_MODEL WORK_FOLDER grpo|ppo
 set -eu
+. "$(dirname "$0")/kill_and_resume.sh"
 graft=$1 maker=$2 work=$3 method=$4
 rm -rf "$work"
 mkdir -p "$work"
@@ -24,24 +25,7 @@ learn() {
 }
 
 (learn "$work/whole" 2>/dev/null)
-kills=0
-resume=
-while :; do
-  learn "$work/killed" $resume 2>"$work/log" &
-  child=$!
-  # Each try lives a little longer than the one before, so that the run gets to its end, and dies wherever that is.
-  sleep "$(awk -v k=$kills 'BEGIN { srand(); printf "%.3f", 0.15 + 0.15 * k + 0.2 * rand() }')"
-  if ! kill -9 $child 2>/dev/null; then
-    wait $child || { cat "$work/log"; exit 1; }
-    break
-  fi
-  wait $child 2>/dev/null || true
-  kills=$((kills + 1))
-  # A folder with .tmp- in its name is a checkpoint that the kill cut short.
-  ls -d "$work"/killed/checkpoint-*[0-9] 2>/dev/null | grep -qv "[.]tmp-" && resume=--resume || resume=
-  [ $kills -lt 200 ] || { echo "resume_policy.sh: the run never ends"; exit 1; }
-done
-[ $kills -gt 0 ] || { echo "resume_policy.sh: the run ended before it could be killed"; exit 1; }
+kill_and_resume 0.15 0.15 "$work/killed" learn
 cmp "$work/whole/adapter_model.safetensors" "$work/killed/adapter_model.safetensors"
 for file in trainable.safetensors optimizer.safetensors trainer_state.json; do
   cmp "$work/whole/checkpoint-8/$file" "$work/killed/checkpoint-8/$file"

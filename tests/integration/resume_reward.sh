@@ -3,6 +3,7 @@
 # Kills the training of a reward model with SIGKILL and resumes it until it ends: adapter and head must have the same bits as
 # those of a run that nobody disturbed; and graft score must read them.   resume_reward.sh GRAFT MAKE_TINY_MODEL WORK_FOLDER
 set -eu
+. "$(dirname "$0")/kill_and_resume.sh"
 graft=$1 maker=$2 work=$3
 rm -rf "$work"
 mkdir -p "$work"
@@ -23,24 +24,7 @@ train() {
 }
 
 (train "$work/whole" >"$work/table" 2>/dev/null)
-kills=0
-resume=
-while :; do
-  train "$work/killed" $resume >/dev/null 2>"$work/log" &
-  child=$!
-  # Each try lives a little longer than the one before, so that the run gets to its end, and dies wherever that is.
-  sleep "$(awk -v k=$kills 'BEGIN { srand(); printf "%.3f", 0.3 + 0.3 * k + 0.2 * rand() }')"
-  if ! kill -9 $child 2>/dev/null; then
-    wait $child || { cat "$work/log"; exit 1; }
-    break
-  fi
-  wait $child 2>/dev/null || true
-  kills=$((kills + 1))
-  # A folder with .tmp- in its name is a checkpoint that the kill cut short.
-  ls -d "$work"/killed/checkpoint-*[0-9] 2>/dev/null | grep -qv "[.]tmp-" && resume=--resume || resume=
-  [ $kills -lt 200 ] || { echo "resume_reward.sh: the run never ends"; exit 1; }
-done
-[ $kills -gt 0 ] || { echo "resume_reward.sh: the run ended before it could be killed"; exit 1; }
+kill_and_resume 0.3 0.3 "$work/killed" train
 cmp "$work/whole/adapter_model.safetensors" "$work/killed/adapter_model.safetensors"
 grep -q '"task_type": "SEQ_CLS"' "$work/killed/adapter_config.json"
 grep -q '^s1 ' "$work/table"
