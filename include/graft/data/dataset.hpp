@@ -5,8 +5,7 @@
 #include <graft/core/scalar.hpp>
 #include <graft/data/dataset_report.hpp>
 #include <graft/data/example.hpp>
-#include <graft/data/line_errors.hpp>
-#include <graft/data/line_reader.hpp>
+#include <graft/data/read_records.hpp>
 #include <graft/data/record.hpp>
 #include <graft/loss/token_batch.hpp>
 
@@ -99,32 +98,18 @@ inline void add_example(std::vector<Example>& examples, DatasetReport& report, E
 template <class Tokenize>
 [[nodiscard]] Dataset load_dataset(std::string const& path, Tokenize&& tokenize, DatasetOptions const& options = {}) {
   require(options.max_length >= 2, "data", "max_length must be at least 2: got ", options.max_length);
-  LineReader reader(path, options.lines);
-  LineErrors errors(path);
   DatasetReport report;
   report.path = path;
   report.max_length = options.max_length;
   std::vector<Example> examples;
-  std::string line;
-  while (!errors.full() && reader.next(line)) {
-    if (is_blank(line)) {
-      ++report.blank_lines;
-      continue;
-    }
-    Index const record = report.records++;
-    try {
-      SupervisedTokens tokens = tokenize(parse_record(line, options.fields, report.ignored_keys));
-      if (tokens.merged_at_boundary) report.merged_lines.push_back(reader.line_number());
-      if (tokens.learns_other_roles) ++report.user_turns_learnt;
-      detail::add_example(examples, report,
-                          {std::move(tokens.ids), std::move(tokens.supervised), record, reader.line_number()},
-                          options.truncation);
-    } catch (Error const& error) {
-      errors.add(reader.line_number(), error);
-    }
-  }
-  errors.report();
-  require(report.records > 0, "data", path, " has no records");
+  read_records(path, options.lines, report, [&](std::string const& line, Index record, Index line_number) {
+    SupervisedTokens tokens = tokenize(parse_record(line, options.fields, report.ignored_keys));
+    if (tokens.merged_at_boundary) report.merged_lines.push_back(line_number);
+    if (tokens.learns_other_roles) ++report.user_turns_learnt;
+    detail::add_example(examples, report,
+                        {std::move(tokens.ids), std::move(tokens.supervised), record, line_number},
+                        options.truncation);
+  });
   require(!examples.empty(), "data", path, ": no supervised token is left in any of ", report.records,
           " records, each cut to max_length=", options.max_length, " (longest ", report.longest, ")");
   return Dataset(std::move(examples), std::move(report));

@@ -4,9 +4,8 @@
 #include <graft/core/error.hpp>
 #include <graft/data/dataset.hpp>
 #include <graft/data/dataset_report.hpp>
-#include <graft/data/line_errors.hpp>
-#include <graft/data/line_reader.hpp>
 #include <graft/data/preference_pair.hpp>
+#include <graft/data/read_records.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -97,29 +96,15 @@ template <class Tokenize>
 [[nodiscard]] PreferenceDataset load_preference_dataset(std::string const& path, Tokenize&& tokenize,
                                                         PreferenceDatasetOptions const& options = {}) {
   require(options.max_length >= 2, "data", "max_length must be at least 2: got ", options.max_length);
-  LineReader reader(path, options.lines);
-  LineErrors errors(path);
   DatasetReport report;
   report.path = path;
   report.max_length = options.max_length;
   std::vector<PreferencePair> pairs;
-  std::string line;
-  while (!errors.full() && reader.next(line)) {
-    if (is_blank(line)) {
-      ++report.blank_lines;
-      continue;
-    }
-    Index const record = report.records++;
-    try {
-      PairTokens tokens = tokenize(parse_preference(line, options.fields, report.ignored_keys));
-      if (tokens.merged_at_boundary) report.merged_lines.push_back(reader.line_number());
-      detail::add_pair(pairs, report, std::move(tokens), record, reader.line_number(), options.truncation);
-    } catch (Error const& error) {
-      errors.add(reader.line_number(), error);
-    }
-  }
-  errors.report();
-  require(report.records > 0, "data", path, " has no records");
+  read_records(path, options.lines, report, [&](std::string const& line, Index record, Index line_number) {
+    PairTokens tokens = tokenize(parse_preference(line, options.fields, report.ignored_keys));
+    if (tokens.merged_at_boundary) report.merged_lines.push_back(line_number);
+    detail::add_pair(pairs, report, std::move(tokens), record, line_number, options.truncation);
+  });
   require(!pairs.empty(), "data", path, ": no supervised token is left in any of ", report.records, " pairs, each cut to max_length=",
           options.max_length, " (longest ", report.longest, ")");
   return PreferenceDataset(std::move(pairs), std::move(report));

@@ -2,9 +2,8 @@
 #pragma once
 
 #include <graft/data/batches.hpp>
-#include <graft/data/line_errors.hpp>
-#include <graft/data/line_reader.hpp>
 #include <graft/data/ranked_record.hpp>
+#include <graft/data/read_records.hpp>
 #include <graft/data/reward_dataset.hpp>
 #include <graft/data/tokenize_record.hpp>
 
@@ -70,38 +69,24 @@ inline void add_example(std::vector<RewardExample>& examples, RewardReport& repo
 [[nodiscard]] inline RewardDataset load_reward_dataset(std::string const& path, Tokenizer const& tokenizer,
                                                        RewardDataOptions const& options = {}) {
   require(options.max_length >= 1, "data", "max_length must be at least 1: got ", options.max_length);
-  LineReader reader(path, {});
-  LineErrors errors(path);
   AnswerTokenizer tokenize(tokenizer, options.chat_format, options.parse_special_in_content);
   RewardReport report;
   report.path = path;
   report.max_length = options.max_length;
   std::vector<RewardExample> examples;
   std::vector<std::string> sources;
-  std::string line;
-  while (!errors.full() && reader.next(line)) {
-    if (is_blank(line)) {
-      ++report.blank_lines;
-      continue;
+  read_records(path, {}, report, [&](std::string const& line, Index record, Index line_number) {
+    auto ranked = parse_ranked_record(line, report.ignored_keys);
+    RewardExample example{{}, std::move(ranked.ranks), static_cast<float>(ranked.margin), -1, record, line_number};
+    std::visit([&](auto const& answers) { for (auto const& answer : answers) example.answers.push_back(tokenize(answer)); },
+               ranked.answers);
+    if (!ranked.source.empty()) {
+      auto const known = std::ranges::find(sources, ranked.source);
+      example.source = static_cast<std::int32_t>(known - sources.begin());
+      if (known == sources.end()) sources.push_back(ranked.source);
     }
-    Index const record = report.records++;
-    try {
-      auto ranked = parse_ranked_record(line, report.ignored_keys);
-      RewardExample example{{}, std::move(ranked.ranks), static_cast<float>(ranked.margin), -1, record, reader.line_number()};
-      std::visit([&](auto const& answers) { for (auto const& answer : answers) example.answers.push_back(tokenize(answer)); },
-                 ranked.answers);
-      if (!ranked.source.empty()) {
-        auto const known = std::ranges::find(sources, ranked.source);
-        example.source = static_cast<std::int32_t>(known - sources.begin());
-        if (known == sources.end()) sources.push_back(ranked.source);
-      }
-      detail::add_example(examples, report, std::move(example));
-    } catch (Error const& error) {
-      errors.add(reader.line_number(), error);
-    }
-  }
-  errors.report();
-  require(report.records > 0, "data", path, " has no records");
+    detail::add_example(examples, report, std::move(example));
+  });
   require(!examples.empty(), "data", path, ": none of ", report.records, " records is left: ", report.too_long_lines.size(),
           " have an answer of more than max_length=", options.max_length, " tokens (longest ", report.longest, "), ",
           report.undecided_lines.size(), " have no better answer");
