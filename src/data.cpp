@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <graft/data/batch_plan.tpp>
 #include <graft/data/byte_source.tpp>
+#include <graft/data/chat_data.tpp>
+#include <graft/data/dataset.tpp>
 #include <graft/data/dataset_report.tpp>
+#include <graft/data/line_errors.tpp>
+#include <graft/data/line_reader.tpp>
+#include <graft/data/packing.tpp>
 #include <graft/data/ranked_record.tpp>
 #include <graft/data/record.tpp>
-// reads with functions of the one above
+#include <graft/data/tokenize_record.tpp>
+// reads with functions of the record's
 #include <graft/data/preference_record.tpp>

@@ -3,4 +3,5 @@
 #include <graft/adapter/target_modules.tpp>
 #include <graft/text/chat_format.tpp>
 #include <graft/text/chat_template.tpp>
+#include <graft/text/encode_chat.tpp>
 #include <graft/text/tokenizer.tpp>

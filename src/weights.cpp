@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <graft/io/atomic_directory.tpp>
+#include <graft/io/atomic_file.tpp>
 #include <graft/io/bitsandbytes.tpp>
 #include <graft/io/gguf.tpp>
 #include <graft/io/gguf_config.tpp>

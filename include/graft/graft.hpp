@@ -16,7 +16,6 @@
 #include <graft/loss/reward/plackett_luce.hpp>
 #include <graft/model/gemma3.hpp>
 #include <graft/model/generate.hpp>
-#include <graft/model/instantiations.hpp>
 #include <graft/model/llama.hpp>
 #include <graft/model/qwen2.hpp>
 #include <graft/model/qwen3.hpp>
@@ -29,6 +28,7 @@
 #include <graft/train/checkpoint.hpp>
 #include <graft/train/evaluate.hpp>
 #include <graft/train/evaluate_reward.hpp>
+#include <graft/train/instantiations.hpp>
 #include <graft/train/train.hpp>
 #include <graft/train/value_and_grad.hpp>
 #include <graft/version.hpp>

@@ -33,8 +33,8 @@ struct Lora {
   bool rank_stabilized = false;
   TargetModules target_modules = all_linear;
   TrainBias bias = TrainBias::none;
-  std::vector<std::string> modules_to_save = {};  ///< modules trained whole, by name or suffix, e.g. "lm_head"
-  std::uint64_t seed = 0;                         ///< of the initial A
+  std::vector<std::string> modules_to_save = {};    ///< modules trained whole, by name or suffix, e.g. "lm_head"
+  std::uint64_t seed = 0;                           ///< of the initial A
   TargetModules exclude_modules = TargetModules();  ///< have no adapter, whatever target_modules says
   std::vector<Index> layers_to_transform = {};      ///< adapters in these layers only; empty: in all
   std::vector<std::string> layers_pattern = {};     ///< what stands before a layer's number; empty: anything
@@ -59,59 +59,12 @@ struct Lora {
   class Layer;
 };
 
-inline bool Lora::saves(std::string_view module) const {
-  return std::any_of(modules_to_save.begin(), modules_to_save.end(), [&](auto const& saved) { return lies_within(module, saved); });
-}
-
-inline bool Lora::targets(std::string_view module) const {
-  if (!target_modules.matches(module) || exclude_modules.matches(module) || saves(module)) return false;
-  if (layers_to_transform.empty()) return true;
-  auto const layer = layer_of_module(module, layers_pattern);
-  return layer && std::find(layers_to_transform.begin(), layers_to_transform.end(), *layer) != layers_to_transform.end();
-}
-
-inline Lora Lora::for_module(std::string_view module) const {
-  Lora own = *this;
-  auto const choose = [&](auto const& pattern, auto& value, std::string_view tag) {
-    for (auto const& [key, other] : pattern)
-      if (matches_pattern_key(module, key, tag)) {
-        value = other;
-        return;
-      }
-  };
-  choose(rank_pattern, own.rank, "rank_pattern");
-  choose(alpha_pattern, own.alpha, "alpha_pattern");
-  return own;
-}
-
-inline void Lora::check(std::vector<std::string> const& adapted) const {
-  auto const check_keys = [&](auto const& pattern, std::string_view tag) {
-    for (auto const& entry : pattern)
-      require(std::any_of(adapted.begin(), adapted.end(),
-                          [&](auto const& module) { return matches_pattern_key(module, entry.first, tag); }),
-              tag, "\"", entry.first, "\" matches none of the adapted modules");
-  };
-  check_keys(rank_pattern, "rank_pattern");
-  check_keys(alpha_pattern, "alpha_pattern");
-  for (Index const layer : layers_to_transform)
-    require(std::any_of(adapted.begin(), adapted.end(),
-                        [&](auto const& module) { return layer_of_module(module, layers_pattern) == layer; }),
-            "layers_to_transform", "layer ", layer, " has none of the adapted modules");
-}
-
-inline bool Lora::trains(std::string_view parameter) const {
-  auto const dot = parameter.rfind('.');
-  std::string_view const module = parameter.substr(0, dot == std::string_view::npos ? 0 : dot);
-  if (saves(module)) return true;
-  if (!parameter.ends_with(".bias")) return false;
-  return bias == TrainBias::all || (bias == TrainBias::lora_only && targets(module));
-}
-
 /// The matrices of one module. Saves nothing in forward: backward makes U = drop(x)·Aᵀ again, which costs r·in·T.
 template <Scalar T, class B>
 class Lora::Layer {
  public:
-  Layer(Lora const& adapter, LinearShape const& shape, B& backend) : shape_(shape), spec_(adapter.for_module(shape.name)) {
+  Layer(Lora const& adapter, LinearShape const& shape, B& backend)
+      : shape_(shape), spec_(adapter.for_module(shape.name)) {
     Lora const& spec = spec_;
     Index const limit = std::min(shape.in, shape.out);
     require(spec.rank >= 1 && spec.rank <= limit, "lora", "rank must be in 1..min(in, out): got rank=", spec.rank,
@@ -141,10 +94,10 @@ class Lora::Layer {
     auto& backend = workspace.backend;
     In<T> const dropped_x = dropped(workspace, x);
     In<T> const u = project(workspace, dropped_x);
-    auto const du = workspace.template take<T>(x.rows, spec_.rank);                             // (T, r)
-    backend.gemm(Op::none, Op::none, scaling(), dy, In<T>(b()), T{0}, du);                      // s·dy·B
-    backend.gemm(Op::transpose, Op::none, scaling(), dy, u, T{1}, b_grad());                    // s·dyᵀ·U
-    backend.gemm(Op::transpose, Op::none, T{1}, In<T>(du), dropped_x, T{1}, a_grad());          // duᵀ·drop(x)
+    auto const du = workspace.template take<T>(x.rows, spec_.rank);                     // (T, r)
+    backend.gemm(Op::none, Op::none, scaling(), dy, In<T>(b()), T{0}, du);              // s·dy·B
+    backend.gemm(Op::transpose, Op::none, scaling(), dy, u, T{1}, b_grad());            // s·dyᵀ·U
+    backend.gemm(Op::transpose, Op::none, T{1}, In<T>(du), dropped_x, T{1}, a_grad());  // duᵀ·drop(x)
     if (dx.empty()) return;
     if (!drops(workspace)) return backend.gemm(Op::none, Op::none, T{1}, In<T>(du), In<T>(a()), T{1}, dx);
     auto const dropped_dx = workspace.template take<T>(x.rows, shape_.in);
@@ -191,3 +144,7 @@ class Lora::Layer {
 };
 
 }  // namespace graft
+
+#ifndef GRAFT_COMPILED
+#include <graft/adapter/lora.tpp>
+#endif

@@ -45,18 +45,7 @@ struct BatchOptions {
 };
 
 /// Checks the options. Error: names the option.
-inline void validate(BatchOptions const& options) {
-  require(options.batch_size >= 0, "data", "batch_size must not be negative: got ", options.batch_size);
-  require(options.tokens_per_batch >= 0, "data", "tokens_per_batch must not be negative: got ",
-          options.tokens_per_batch);
-  require(options.batch_size > 0 || options.tokens_per_batch > 0, "data",
-          "batch_size or tokens_per_batch must be given");
-  require(options.gradient_accumulation >= 1, "data", "gradient_accumulation must be at least 1: got ",
-          options.gradient_accumulation);
-  require(options.batch_size == 0 || options.gradient_accumulation <= options.batch_size, "data",
-          "gradient_accumulation must be at most batch_size, the records of a step: got ",
-          options.gradient_accumulation, " with batch_size=", options.batch_size);
-}
+void validate(BatchOptions const& options);
 
 /// Checks the options against the data too. Error: names the option, or the record that no micro-batch can hold.
 template <BatchSource Data>
@@ -71,8 +60,8 @@ void validate(BatchOptions const& options, Data const& data) {
 
 /// Where, in `order`, the micro-batch or (with batch_size) the step that begins at `begin` ends.
 template <BatchSource Data>
-[[nodiscard]] Index micro_batch_end(Data const& data, BatchOptions const& options,
-                                           std::span<Index const> order, Index begin) {
+[[nodiscard]] Index micro_batch_end(Data const& data, BatchOptions const& options, std::span<Index const> order,
+                                    Index begin) {
   Index end = begin;
   Index tokens = 0;
   while (end < std::ssize(order)) {
@@ -129,7 +118,8 @@ template <BatchSource Data>
 /// Makes a step's micro-batches, reusing the memory of those in `step`. Each one's normalizer is the weight of the
 /// whole step, so that the sum of their losses, and of their gradients, is that of one large batch.
 template <BatchSource Data>
-void build_step(std::vector<typename Data::Batch>& step, Data const& data, std::vector<std::vector<Index>> const& plan) {
+void build_step(std::vector<typename Data::Batch>& step, Data const& data,
+                std::vector<std::vector<Index>> const& plan) {
   step.resize(plan.size());
   double weight = 0;
   for (std::size_t m = 0; m < plan.size(); ++m) {
@@ -142,3 +132,7 @@ void build_step(std::vector<typename Data::Batch>& step, Data const& data, std::
 }
 
 }  // namespace graft
+
+#ifndef GRAFT_COMPILED
+#include <graft/data/batch_plan.tpp>
+#endif

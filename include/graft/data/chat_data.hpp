@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <graft/core/error.hpp>
+#include <graft/config.hpp>
 #include <graft/core/scalar.hpp>
 #include <graft/data/batches.hpp>
 #include <graft/data/dataset.hpp>
@@ -13,7 +13,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <utility>
 
 namespace graft {
 
@@ -33,25 +32,8 @@ struct ChatDataOptions {
 /// Reads, checks and tokenises a JSONL file for a tokenizer. The chat format is recognised from the tokenizer's
 /// template when the first conversation comes, so files of plain text need none.
 /// Error: one for all bad lines, each with file, line and reason.
-[[nodiscard]] inline Dataset load_chat_dataset(std::string const& path, Tokenizer const& tokenizer,
-                                               ChatDataOptions const& options = {}) {
-  std::optional<ChatFormat> format = options.chat_format;
-  std::optional<Error> unknown;
-  auto const tokenize = [&](Record const& record) {
-    if (is_conversation(record) && !format) {
-      if (unknown) throw *unknown;
-      try {
-        format = ChatFormat::recognise(tokenizer.spec());
-      } catch (Error const& error) {
-        unknown = error;
-        throw;
-      }
-    }
-    return tokenize_record(record, tokenizer, format ? &*format : nullptr, options.supervision);
-  };
-  return load_dataset(path, tokenize,
-                      {.max_length = options.max_length, .truncation = options.truncation, .fields = options.fields});
-}
+[[nodiscard]] Dataset load_chat_dataset(std::string const& path, Tokenizer const& tokenizer,
+                                        ChatDataOptions const& options = {});
 
 /// A JSONL file of conversations, prompts with completions, or text, as batches to train on or to evaluate:
 ///   auto data = ChatData{"train.jsonl", model.tokenizer(), {.tokens_per_batch = 2048, .seed = 7}};
@@ -76,3 +58,7 @@ class ChatData : public Batches {
 static_assert(DataSource<ChatData, TokenBatch>);
 
 }  // namespace graft
+
+#ifndef GRAFT_COMPILED
+#include <graft/data/chat_data.tpp>
+#endif

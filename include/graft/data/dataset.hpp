@@ -24,13 +24,7 @@ class Dataset {
   using Batch = TokenBatch;
 
   /// Takes examples that were made elsewhere. Error: there are none, or one has nothing that is learnt.
-  explicit Dataset(std::vector<Example> examples, DatasetReport report = {})
-      : examples_(std::move(examples)), report_(std::move(report)) {
-    require(!examples_.empty(), "data", "a data set must have at least one example");
-    for (Example const& example : examples_)
-      require(example.supervised_tokens() > 0, "data", "record ", example.record, " (line ", example.line,
-              ") has no supervised token");
-  }
+  explicit Dataset(std::vector<Example> examples, DatasetReport report = {});
 
   [[nodiscard]] Index size() const { return static_cast<Index>(examples_.size()); }
   [[nodiscard]] Example const& operator[](Index i) const { return examples_[static_cast<std::size_t>(i)]; }
@@ -39,16 +33,7 @@ class Dataset {
   [[nodiscard]] std::string const& path() const { return report_.path; }
 
   /// FNV-1a over all tokens and spans: tells whether a checkpoint's cursor belongs to this data.
-  [[nodiscard]] std::uint64_t fingerprint() const {
-    std::uint64_t hash = 0xcbf29ce484222325u;
-    auto const mix = [&hash](Index value) { hash = (hash ^ static_cast<std::uint64_t>(value)) * 0x100000001b3u; };
-    for (Example const& example : examples_) {
-      mix(example.tokens());
-      for (auto const id : example.ids) mix(id);
-      for (TokenSpan const& span : example.supervised) mix(span.begin), mix(span.end);
-    }
-    return hash;
-  }
+  [[nodiscard]] std::uint64_t fingerprint() const;
 
  private:
   std::vector<Example> examples_;
@@ -106,8 +91,7 @@ template <class Tokenize>
     SupervisedTokens tokens = tokenize(parse_record(line, options.fields, report.ignored_keys));
     if (tokens.merged_at_boundary) report.merged_lines.push_back(line_number);
     if (tokens.learns_other_roles) ++report.user_turns_learnt;
-    detail::add_example(examples, report,
-                        {std::move(tokens.ids), std::move(tokens.supervised), record, line_number},
+    detail::add_example(examples, report, {std::move(tokens.ids), std::move(tokens.supervised), record, line_number},
                         options.truncation);
   });
   require(!examples.empty(), "data", path, ": no supervised token is left in any of ", report.records,
@@ -116,3 +100,7 @@ template <class Tokenize>
 }
 
 }  // namespace graft
+
+#ifndef GRAFT_COMPILED
+#include <graft/data/dataset.tpp>
+#endif

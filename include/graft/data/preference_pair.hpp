@@ -8,6 +8,7 @@
 #include <graft/data/tokenize_record.hpp>
 #include <graft/loss/preference/preference_batch.hpp>
 #include <graft/text/chat_format.hpp>
+#include <graft/text/encode_chat.hpp>
 #include <graft/text/tokenizer.hpp>
 
 #include <algorithm>
@@ -41,14 +42,16 @@ namespace detail {
   return {std::move(chosen), std::move(rejected), length, length < std::ssize(prompt)};
 }
 
-[[nodiscard]] inline PairTokens tokenize_pair(PreferenceText const& record, Tokenizer const& tokenizer, ChatFormat const*) {
+[[nodiscard]] inline PairTokens tokenize_pair(PreferenceText const& record, Tokenizer const& tokenizer,
+                                              ChatFormat const*) {
   auto prompt = tokenizer.encode(record.prompt, {.add_special = true});
   if (tokenizer.spec().add_eos) prompt.pop_back();
   return part_from_prompt(prompt, encode_to_end(tokenizer, record.prompt + record.chosen),
                           encode_to_end(tokenizer, record.prompt + record.rejected));
 }
 
-[[nodiscard]] inline PairTokens tokenize_pair(PreferenceChat const& record, Tokenizer const& tokenizer, ChatFormat const* format) {
+[[nodiscard]] inline PairTokens tokenize_pair(PreferenceChat const& record, Tokenizer const& tokenizer,
+                                              ChatFormat const* format) {
   check_chat_tokens(tokenizer, *format);
   auto const whole = [&](std::vector<Message> const& answer) {
     std::vector<Message> all = record.prompt;
@@ -64,8 +67,10 @@ namespace detail {
 /// Turns a record into the tokens of both answers, as TRL's DPOTrainer: a conversation by the chat format, of which all that
 /// follows the prompt with its generation prompt is learnt; text with EOS once at the end.
 /// Error: the format refuses the conversation; a conversation without a format.
-[[nodiscard]] inline PairTokens tokenize_pair(PreferenceRecord const& record, Tokenizer const& tokenizer, ChatFormat const* format) {
-  require(format != nullptr || std::holds_alternative<PreferenceText>(record), "data", "is a conversation: a chat format must be given");
+[[nodiscard]] inline PairTokens tokenize_pair(PreferenceRecord const& record, Tokenizer const& tokenizer,
+                                              ChatFormat const* format) {
+  require(format != nullptr || std::holds_alternative<PreferenceText>(record), "data",
+          "is a conversation: a chat format must be given");
   return std::visit([&](auto const& shape) { return detail::tokenize_pair(shape, tokenizer, format); }, record);
 }
 

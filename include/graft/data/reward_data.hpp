@@ -6,6 +6,7 @@
 #include <graft/data/read_records.hpp>
 #include <graft/data/reward_dataset.hpp>
 #include <graft/data/tokenize_record.hpp>
+#include <graft/text/encode_chat.hpp>
 
 #include <optional>
 #include <string>
@@ -17,9 +18,10 @@ namespace graft {
 struct RewardDataOptions {
   Index batch_size = 0;        ///< groups of an optimizer step
   Index tokens_per_batch = 0;  ///< most tokens of a micro-batch; 0: no limit. One of the two must be given
-  Index max_length = 1024;     ///< tokens of an answer with its prompt; a record with a longer one is left out, and counted
-  std::uint64_t seed = 0;      ///< of the order
-  bool shuffle = true;         ///< a new order each epoch; else the file's
+  Index max_length =
+      1024;                ///< tokens of an answer with its prompt; a record with a longer one is left out, and counted
+  std::uint64_t seed = 0;  ///< of the order
+  bool shuffle = true;     ///< a new order each epoch; else the file's
   Index gradient_accumulation = 1;                       ///< micro-batches of an optimizer step
   bool parse_special_in_content = true;                  ///< as in `Supervision`
   std::optional<ChatFormat> chat_format = std::nullopt;  ///< else the one of the tokenizer's template
@@ -78,8 +80,11 @@ inline void add_example(std::vector<RewardExample>& examples, RewardReport& repo
   read_records(path, {}, report, [&](std::string const& line, Index record, Index line_number) {
     auto ranked = parse_ranked_record(line, report.ignored_keys);
     RewardExample example{{}, std::move(ranked.ranks), static_cast<float>(ranked.margin), -1, record, line_number};
-    std::visit([&](auto const& answers) { for (auto const& answer : answers) example.answers.push_back(tokenize(answer)); },
-               ranked.answers);
+    std::visit(
+        [&](auto const& answers) {
+          for (auto const& answer : answers) example.answers.push_back(tokenize(answer));
+        },
+        ranked.answers);
     if (!ranked.source.empty()) {
       auto const known = std::ranges::find(sources, ranked.source);
       example.source = static_cast<std::int32_t>(known - sources.begin());
@@ -87,7 +92,8 @@ inline void add_example(std::vector<RewardExample>& examples, RewardReport& repo
     }
     detail::add_example(examples, report, std::move(example));
   });
-  require(!examples.empty(), "data", path, ": none of ", report.records, " records is left: ", report.too_long_lines.size(),
+  require(!examples.empty(), "data", path, ": none of ", report.records,
+          " records is left: ", report.too_long_lines.size(),
           " have an answer of more than max_length=", options.max_length, " tokens (longest ", report.longest, "), ",
           report.undecided_lines.size(), " have no better answer");
   return RewardDataset(std::move(examples), std::move(sources), std::move(report));
@@ -98,7 +104,8 @@ inline void add_example(std::vector<RewardExample>& examples, RewardReport& repo
 class RewardData : public BatchStream<RewardDataset> {
  public:
   RewardData(std::string const& path, Tokenizer const& tokenizer, RewardDataOptions const& options)
-      : BatchStream((validate(batch_options(options)), load_reward_dataset(path, tokenizer, options)), batch_options(options)) {}
+      : BatchStream((validate(batch_options(options)), load_reward_dataset(path, tokenizer, options)),
+                    batch_options(options)) {}
 
  private:
   [[nodiscard]] static BatchOptions batch_options(RewardDataOptions const& options) {

@@ -1,21 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <graft/core/error.hpp>
+#include <graft/config.hpp>
 
-#include <atomic>
-#include <cerrno>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
-#include <fcntl.h>
 #include <filesystem>
 #include <span>
 #include <string>
 #include <string_view>
-#include <system_error>
-#include <unistd.h>
 #include <utility>
 
 namespace graft {
@@ -23,18 +17,10 @@ namespace graft {
 namespace detail {
 
 /// A suffix that no other writer of this or another process uses.
-[[nodiscard]] inline std::string temporary_suffix() {
-  static std::atomic<unsigned> counter{0};
-  return ".tmp-" + std::to_string(::getpid()) + "-" + std::to_string(counter.fetch_add(1));
-}
+[[nodiscard]] std::string temporary_suffix();
 
 /// Makes the names in a directory durable. Systems that cannot sync directories are left to themselves.
-inline void sync_directory(std::filesystem::path const& directory) {
-  int const descriptor = ::open(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) return;
-  ::fsync(descriptor);
-  ::close(descriptor);
-}
+void sync_directory(std::filesystem::path const& directory);
 
 }  // namespace detail
 
@@ -45,76 +31,29 @@ class AtomicFile {
  public:
   /// A symbolic link is followed: its target is replaced. Errors: the folder is missing or not writable, the target is a
   /// directory.
-  explicit AtomicFile(std::filesystem::path path) : path_(std::move(path)), target_(path_) {
-    std::error_code ignored;
-    if (std::filesystem::is_symlink(path_, ignored)) target_ = std::filesystem::weakly_canonical(path_, ignored);
-    require(!path_.empty() && path_.has_filename(), "io", "cannot write '", path_.string(), "': no file name");
-    require(!std::filesystem::is_directory(target_, ignored), "io", "cannot write ", path_.string(), ": it is a directory");
-    temporary_ = target_;
-    temporary_ += detail::temporary_suffix();
-    file_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    check(file_ >= 0, "write");
-    buffer_.reserve(buffer_size);
-  }
+  explicit AtomicFile(std::filesystem::path path);
   AtomicFile(AtomicFile const&) = delete;
   AtomicFile& operator=(AtomicFile const&) = delete;
-  ~AtomicFile() {
-    if (file_ < 0) return;
-    ::close(file_);
-    ::unlink(temporary_.c_str());
-  }
+  ~AtomicFile();
 
   /// Appends bytes. Errors: the disk is full, or another failure of the system.
-  void write(std::span<std::byte const> bytes) {
-    require_open();
-    size_ += bytes.size();
-    if (buffer_.size() + bytes.size() > buffer_size) flush();
-    if (bytes.size() >= buffer_size)
-      write_through(reinterpret_cast<char const*>(bytes.data()), bytes.size());
-    else
-      buffer_.append(reinterpret_cast<char const*>(bytes.data()), bytes.size());
-  }
-  void write(std::string_view text) { write(std::as_bytes(std::span(text.data(), text.size()))); }
+  void write(std::span<std::byte const> bytes);
+  void write(std::string_view text);
 
   /// Bytes written so far.
   [[nodiscard]] std::uint64_t size() const { return size_; }
   [[nodiscard]] std::filesystem::path const& path() const { return path_; }
 
   /// Makes the file appear. Nothing may be written afterwards.
-  void commit() {
-    require_open();
-    flush();
-    bool const durable = ::fsync(file_) == 0;
-    check(durable, "flush");
-    int const file = std::exchange(file_, -1);
-    bool const closed = ::close(file) == 0;
-    bool const renamed = closed && ::rename(temporary_.c_str(), target_.c_str()) == 0;
-    int const reason = errno;
-    if (!renamed) ::unlink(temporary_.c_str());
-    require(renamed, "io", "cannot write ", path_.string(), ": ", std::strerror(reason));
-    detail::sync_directory(target_.parent_path());
-  }
+  void commit();
 
  private:
   static constexpr std::size_t buffer_size = std::size_t{1} << 16;
 
   void require_open() const { require(file_ >= 0, "io", path_.string(), " was committed already"); }
-  void check(bool success, std::string_view action) const {
-    require(success, "io", "cannot ", action, " ", path_.string(), ": ", std::strerror(errno));
-  }
-  void flush() {
-    write_through(buffer_.data(), buffer_.size());
-    buffer_.clear();
-  }
-  void write_through(char const* data, std::size_t size) {
-    while (size > 0) {
-      ssize_t const written = ::write(file_, data, size);
-      if (written < 0 && errno == EINTR) continue;
-      check(written >= 0, "write");
-      data += written;
-      size -= static_cast<std::size_t>(written);
-    }
-  }
+  void check(bool success, std::string_view action) const;
+  void flush();
+  void write_through(char const* data, std::size_t size);
 
   std::filesystem::path path_;
   std::filesystem::path target_;
@@ -140,3 +79,7 @@ inline void write_atomically(std::filesystem::path const& path, std::string_view
 }
 
 }  // namespace graft
+
+#ifndef GRAFT_COMPILED
+#include <graft/io/atomic_file.tpp>
+#endif

@@ -20,14 +20,7 @@ namespace graft {
 namespace detail {
 
 /// PEFT's key of a parameter: the prefix of its wrappers, and base_layer for the bias of an adapted module.
-[[nodiscard]] inline std::string peft_key(std::string const& parameter, std::vector<std::string> const& adapted) {
-  std::string const prefix = "base_model.model.";
-  if (parameter.ends_with(".bias")) {
-    std::string const module = parameter.substr(0, parameter.size() - 5);
-    if (std::find(adapted.begin(), adapted.end(), module) != adapted.end()) return prefix + module + ".base_layer.bias";
-  }
-  return prefix + parameter;
-}
+[[nodiscard]] std::string peft_key(std::string const& parameter, std::vector<std::string> const& adapted);
 
 /// The shape of a parameter in a file: Conv1D weights are turned.
 template <class P>
@@ -44,8 +37,11 @@ template <Scalar T, class B, class F>
     auto& values = host.emplace_back(static_cast<std::size_t>(param.value.size()));
     trainable.backend->download(param.value.data, values.data(), values.size() * sizeof(T));
     if (is_conv1d_weight(param.name)) values = transposed(values, param.value.rows, param.value.cols);
-    tensors.push_back({key(param.name), dtype_of_storage(std::is_same_v<T, double> ? Storage::f64 : Storage::f32),
-                       stored_shape(param), std::as_bytes(std::span(values)), {}});
+    tensors.push_back({key(param.name),
+                       dtype_of_storage(std::is_same_v<T, double> ? Storage::f64 : Storage::f32),
+                       stored_shape(param),
+                       std::as_bytes(std::span(values)),
+                       {}});
   }
   return tensors;
 }
@@ -59,9 +55,10 @@ void read_parameters(Trainable<T, B> const& trainable, SafetensorsFile const& fi
   for (auto const& param : trainable.params) {
     std::string const name = key(param.name);
     auto const* tensor = file.find(name);
-    require(tensor != nullptr, tag, file.path().string(), " has no tensor ", name, ", which the configuration asks for");
-    require(tensor->shape == stored_shape(param), tag, file.path().string(), ": ", name, " has shape ", shape_text(tensor->shape),
-            ", but the model needs ", shape_text(stored_shape(param)));
+    require(tensor != nullptr, tag, file.path().string(), " has no tensor ", name,
+            ", which the configuration asks for");
+    require(tensor->shape == stored_shape(param), tag, file.path().string(), ": ", name, " has shape ",
+            shape_text(tensor->shape), ", but the model needs ", shape_text(stored_shape(param)));
     auto const storage = storage_of_dtype(tensor->dtype);
     require(storage.has_value(), tag, file.path().string(), ": ", name, " is ", tensor->dtype,
             "; it must be F32, F16, BF16 or F64");
@@ -82,10 +79,10 @@ void read_parameters(Trainable<T, B> const& trainable, SafetensorsFile const& fi
 /// The LoRA hyper-parameters of an adapter: itself, or its member `lora`.
 [[nodiscard]] inline Lora const& lora_of(Lora const& lora) { return lora; }
 template <class A>
-  requires requires(A const& adapter) { { adapter.lora } -> std::convertible_to<Lora const&>; }
-[[nodiscard]] Lora const& lora_of(A const& adapter) {
-  return adapter.lora;
-}
+  requires requires(A const& adapter) {
+    { adapter.lora } -> std::convertible_to<Lora const&>;
+  }
+[[nodiscard]] Lora const& lora_of(A const& adapter) { return adapter.lora; }
 
 /// Writes the adapter as PEFT does: adapter_config.json and adapter_model.safetensors, complete or not at all. A score head
 /// goes with it, and the task is then SEQ_CLS.
@@ -101,7 +98,8 @@ void save_peft(Model const& model, std::filesystem::path const& directory, std::
     write_safetensors(fresh / "adapter_model.safetensors", tensors);
     auto const turned = [](auto const& module) { return is_conv1d_weight(module + ".weight"); };
     write_peft_config(fresh, lora_of(model.adapter()),
-                      {base_model, std::ranges::any_of(model.adapted_modules(), turned), model.score_head() ? "SEQ_CLS" : "CAUSAL_LM"},
+                      {base_model, std::ranges::any_of(model.adapted_modules(), turned),
+                       model.score_head() ? "SEQ_CLS" : "CAUSAL_LM"},
                       peft_target_modules(model.adapted_modules(), model.linear_modules()));
   });
 }
@@ -112,10 +110,16 @@ void save_peft(Model const& model, std::filesystem::path const& directory, std::
 template <class Model>
 void load_peft(Model& model, std::filesystem::path const& directory) {
   SafetensorsFile const file(directory / "adapter_model.safetensors");
-  if (auto const* score = file.find("base_model.model.score.weight"); score != nullptr && !model.score_head() && score->shape.size() == 2)
+  if (auto const* score = file.find("base_model.model.score.weight");
+      score != nullptr && !model.score_head() && score->shape.size() == 2)
     model.add_score_head({.num_labels = score->shape.front()});
   detail::read_parameters(
-      model.trainable(), file, [&](auto const& name) { return detail::peft_key(name, model.adapted_modules()); }, "peft");
+      model.trainable(), file, [&](auto const& name) { return detail::peft_key(name, model.adapted_modules()); },
+      "peft");
 }
 
 }  // namespace graft
+
+#ifndef GRAFT_COMPILED
+#include <graft/io/peft.tpp>
+#endif
