@@ -89,9 +89,8 @@ static std::uint64_t rollout_seed(std::uint64_t seed, Index iteration) {
   return static_cast<std::uint64_t>(block[0]) << 32 | block[1];
 }
 
-template <class Spec, class Critic>
-static void learn(PolicyFlags const& flags, Spec const& optimizer_spec, Session& session, Critic const& critic,
-                  graft::Trainable<float, Backend> const& trainable) {
+template <class Critic>
+static void learn(PolicyFlags const& flags, Session& session, Critic const& critic, graft::Trainable<float, Backend> const& trainable) {
   fs::path const output = flags.output;
   auto& model = *session.model;
   auto const prompts = read_policy_prompts(flags.data, flags.answer_field, session, flags.model);
@@ -100,7 +99,7 @@ static void learn(PolicyFlags const& flags, Spec const& optimizer_spec, Session&
   auto const reward = reward_of(flags);
   graft::Reward const judge = flags.judge.empty() ? graft::Reward{} : graft::named_reward(flags.judge);
 
-  auto optimizer = graft::bind(optimizer_spec, trainable);
+  auto optimizer = bind_optimizer(flags, trainable);
   Index const batch = std::min(flags.batch_size, prompts.size()), per_epoch = std::max<Index>(1, prompts.size() / batch);
   Index const total = total_steps(flags, per_epoch);
   graft::NamedSchedule const schedule(flags.schedule, {.peak_lr = flags.learning_rate, .warmup_steps = flags.warmup_steps,
@@ -215,14 +214,12 @@ void run_policy(PolicyFlags const& flags) {
   session.model->set_recompute(recompute_of(flags));
   if (critic && flags.shared_critic) session.model->add_score_head({.seed = flags.seed});
   auto const trainable = separate ? graft::joint_trainable(*session.model, *separate) : session.model->trainable();
-  with_optimizer(flags, [&](auto const& spec) {
-    if (separate)
-      learn(flags, spec, session, graft::SeparateCritic<Model>{&*separate}, trainable);
-    else if (critic)
-      learn(flags, spec, session, graft::SharedCritic{}, trainable);
-    else
-      learn(flags, spec, session, graft::NoCritic{}, trainable);
-  });
+  if (separate)
+    learn(flags, session, graft::SeparateCritic<Model>{&*separate}, trainable);
+  else if (critic)
+    learn(flags, session, graft::SharedCritic{}, trainable);
+  else
+    learn(flags, session, graft::NoCritic{}, trainable);
 }
 
 }  // namespace cli

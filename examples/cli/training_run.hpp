@@ -5,13 +5,7 @@
 #include "training_setup.hpp"
 
 #include <graft/backend/ceiling.hpp>
-#include <graft/optim/adafactor.hpp>
-#include <graft/optim/adamw.hpp>
-#include <graft/optim/adamw8bit.hpp>
-#include <graft/optim/lion.hpp>
-#include <graft/optim/lion8bit.hpp>
 #include <graft/optim/named_schedule.hpp>
-#include <graft/optim/sgd.hpp>
 #include <graft/train/loss_curve.hpp>
 #include <graft/train/run_callbacks.hpp>
 #include <graft/train/train.hpp>
@@ -24,23 +18,6 @@
 #include <vector>
 
 namespace cli {
-
-/// Calls f with the optimizer that the flags name.
-template <class F>
-void with_optimizer(TrainingFlags const& flags, F&& f) {
-  if (flags.optimizer == "adamw")
-    f(graft::AdamW{.weight_decay = flags.weight_decay});
-  else if (flags.optimizer == "sgd")
-    f(graft::Sgd{.momentum = flags.momentum, .weight_decay = flags.weight_decay});
-  else if (flags.optimizer == "adafactor")
-    f(graft::Adafactor{.weight_decay = flags.weight_decay});
-  else if (flags.optimizer == "adamw8bit")
-    f(graft::AdamW8bit{.weight_decay = flags.weight_decay});
-  else if (flags.optimizer == "lion8bit")
-    f(graft::Lion8bit{.weight_decay = flags.weight_decay});
-  else
-    f(graft::Lion{.weight_decay = flags.weight_decay});
-}
 
 /// What is a trainer's own in a run.
 struct Trainer {
@@ -62,12 +39,11 @@ template <class Data>
 
 /// A whole run: optimizer and schedule from the flags, memory reserved, resumed if asked for, then `graft::train` with
 /// metrics, progress, evaluations, checkpoints and, at the end, the best weights and the picture of the loss.
-template <class Spec, class Model, graft::TrainingLoss L, class Data>
-void run_training(TrainingFlags const& flags, Trainer const& trainer, Spec const& optimizer_spec, Model& model, L const& loss,
-                  Data& data) {
+template <graft::TrainingLoss L, class Data>
+void run_training(TrainingFlags const& flags, Trainer const& trainer, Model& model, L const& loss, Data& data) {
   namespace fs = std::filesystem;
   fs::path const output = flags.output;
-  auto optimizer = graft::bind(optimizer_spec, model.trainable());
+  auto optimizer = bind_optimizer(flags, model.trainable());
   graft::Index const total = total_steps(flags, data.steps_per_epoch(0));
   graft::NamedSchedule const schedule(flags.schedule, {.peak_lr = flags.learning_rate,
                                                        .warmup_steps = flags.warmup_steps,
@@ -139,12 +115,6 @@ void run_training(TrainingFlags const& flags, Trainer const& trainer, Spec const
   graft::write_loss_curve(output / "loss.svg",
                           {.rows = graft::read_rows(metrics),
                            .evaluations = graft::read_rows<graft::EvaluationRow>(output / "evaluations.jsonl")});
-}
-
-/// The same with the optimizer that the flags name.
-template <class Model, graft::TrainingLoss L, class Data>
-void run_training(TrainingFlags const& flags, Trainer const& trainer, Model& model, L const& loss, Data& data) {
-  with_optimizer(flags, [&](auto const& optimizer) { run_training(flags, trainer, optimizer, model, loss, data); });
 }
 
 }  // namespace cli

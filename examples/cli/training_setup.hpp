@@ -7,14 +7,20 @@
 #include <graft/data/cursor.hpp>
 #include <graft/loss/token_batch.hpp>
 #include <graft/model/transformer.hpp>
+#include <graft/optim/any_optimizer.hpp>
 
 #include <algorithm>
 #include <vector>
 
 namespace cli {
 
+using Optimizer = graft::AnyOptimizer<float, Backend>;
+
 /// The adapter that the flags, or the directory to start from, describe.
 [[nodiscard]] graft::Selected adapter_of(TrainingFlags const& flags);
+
+/// The optimizer that the flags name, at work on these parameters.
+[[nodiscard]] Optimizer bind_optimizer(TrainingFlags const& flags, graft::Trainable<float, Backend> const& trainable);
 
 [[nodiscard]] graft::Recompute recompute_of(TrainingFlags const& flags);
 
