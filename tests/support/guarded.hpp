@@ -110,8 +110,8 @@ class Guarded {
   template <Scalar T> void embedding_forward(std::int32_t const* ids, StoredMatrix table, ValueArg<T> scale, Out<T> x) { Open _(*pages_); inner_.embedding_forward(ids, table, scale, x); }
   template <Scalar T> void embedding_backward(std::int32_t const* ids, InArg<T> dx, ValueArg<T> scale, Out<T> dtable) { Open _(*pages_); inner_.embedding_backward(ids, dx, scale, dtable); }
 
-  template <Scalar T> void attention_forward(InArg<T> q, InArg<T> k, InArg<T> v, AttentionShape shape, std::span<std::int32_t const> cu, Out<T> o, Out<T> lse) { Open _(*pages_); inner_.attention_forward(q, k, v, shape, cu, o, lse); }
-  template <Scalar T> void attention_backward(InArg<T> q, InArg<T> k, InArg<T> v, InArg<T> o, InArg<T> lse, InArg<T> d_o, AttentionShape shape, std::span<std::int32_t const> cu, Out<T> dq, Out<T> dk, Out<T> dv) { Open _(*pages_); inner_.attention_backward(q, k, v, o, lse, d_o, shape, cu, dq, dk, dv); }
+  template <Scalar T> void attention_forward(InArg<T> q, InArg<T> k, InArg<T> v, AttentionShape shape, PackedSequences const& cu, Out<T> o, Out<T> lse) { Open _(*pages_); inner_.attention_forward(q, k, v, shape, cu, o, lse); }
+  template <Scalar T> void attention_backward(InArg<T> q, InArg<T> k, InArg<T> v, InArg<T> o, InArg<T> lse, InArg<T> d_o, AttentionShape shape, PackedSequences const& cu, Out<T> dq, Out<T> dk, Out<T> dv) { Open _(*pages_); inner_.attention_backward(q, k, v, o, lse, d_o, shape, cu, dq, dk, dv); }
   template <Scalar T> void attention_cached(InArg<T> q, AttentionShape shape, std::span<CachedSequence<T> const> sequences, Out<T> o) { Open _(*pages_); inner_.attention_cached(q, shape, sequences, o); }
 
   template <Scalar T> void softmax_panel(Out<T> panel, std::int32_t const* targets, Index first, SoftmaxState<T> state) { Open _(*pages_); inner_.softmax_panel(panel, targets, first, state); }

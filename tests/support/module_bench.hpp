@@ -59,10 +59,11 @@ struct ModuleBench {
 };
 
 /// Moves parameters, so that what starts at zero carries a gradient.
-inline void disturb(Params<double> const& params, double scale = 0.3) {
+template <Scalar T>
+void disturb(Params<T> const& params, double scale = 0.3) {
   Rng rng(11);
   for (auto const& param : params)
-    for (Index i = 0; i < param.value.size(); ++i) param.value.data[i] += scale * rng.normal();
+    for (Index i = 0; i < param.value.size(); ++i) param.value.data[i] += static_cast<T>(scale * rng.normal());
 }
 
 namespace detail {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <graft/backend/packed_sequences.hpp>
 #include <graft/core/rng.hpp>
 #include <graft/core/view.hpp>
 #include <graft/quant/storage.hpp>
@@ -110,15 +111,15 @@ concept RowBackend = requires(B& b, Index n, T s, T* p, std::int32_t const* ids,
   { b.embedding_backward(ids, x, s, y) } -> std::same_as<void>;
 };
 
-/// Attention over packed sequences: sequence s has the rows cu_seqlens[s] … cu_seqlens[s+1]-1, sees only itself, causally.
+/// Attention over packed sequences: a token sees its own sequence, causally, the tokens that this shares with its head included.
 ///   attention_forward   o = softmax(scale·q·kᵀ + mask)·v,  lse (T, heads) = log-sum-exp of each row
 ///   attention_backward  dq, dk, dv are overwritten
 ///   attention_cached    the same over key/value caches, forward only
 template <class B, class T>
-concept AttentionBackend = requires(B& b, In<T> x, Out<T> y, AttentionShape shape, std::span<std::int32_t const> cu,
+concept AttentionBackend = requires(B& b, In<T> x, Out<T> y, AttentionShape shape, PackedSequences packed,
                                     std::span<CachedSequence<T> const> cached) {
-  { b.attention_forward(x, x, x, shape, cu, y, y) } -> std::same_as<void>;
-  { b.attention_backward(x, x, x, x, x, x, shape, cu, y, y, y) } -> std::same_as<void>;
+  { b.attention_forward(x, x, x, shape, packed, y, y) } -> std::same_as<void>;
+  { b.attention_backward(x, x, x, x, x, x, shape, packed, y, y, y) } -> std::same_as<void>;
   { b.attention_cached(x, shape, cached, y) } -> std::same_as<void>;
 };
 

@@ -69,9 +69,9 @@ class CpuBackend : public HostMemoryOperations {
   void embedding_forward(std::int32_t const* ids, StoredMatrix table, float scale, Out<float> x);
   void embedding_backward(std::int32_t const* ids, In<float> dx, float scale, Out<float> dtable);
   void attention_forward(In<float> q, In<float> k, In<float> v, AttentionShape shape,
-                         std::span<std::int32_t const> cu_seqlens, Out<float> o, Out<float> lse);
+                         PackedSequences const& packed, Out<float> o, Out<float> lse);
   void attention_backward(In<float> q, In<float> k, In<float> v, In<float> o, In<float> lse, In<float> d_o,
-                          AttentionShape shape, std::span<std::int32_t const> cu_seqlens, Out<float> dq,
+                          AttentionShape shape, PackedSequences const& packed, Out<float> dq,
                           Out<float> dk, Out<float> dv);
   void attention_cached(In<float> q, AttentionShape shape, std::span<CachedSequence<float> const> sequences,
                         Out<float> o);

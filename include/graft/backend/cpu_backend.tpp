@@ -171,15 +171,15 @@ GRAFT_INLINE void CpuBackend::embedding_backward(std::int32_t const* ids, In<flo
   engine_->embedding_backward(ids, dx, scale, dtable);
 }
 GRAFT_INLINE void CpuBackend::attention_forward(In<float> q, In<float> k, In<float> v, AttentionShape shape,
-                                                std::span<std::int32_t const> cu_seqlens, Out<float> o,
+                                                PackedSequences const& packed, Out<float> o,
                                                 Out<float> lse) {
-  engine_->attention_forward(q, k, v, shape, cu_seqlens, o, lse);
+  engine_->attention_forward(q, k, v, shape, packed, o, lse);
 }
 GRAFT_INLINE void CpuBackend::attention_backward(In<float> q, In<float> k, In<float> v, In<float> o, In<float> lse,
                                                  In<float> d_o, AttentionShape shape,
-                                                 std::span<std::int32_t const> cu_seqlens, Out<float> dq,
+                                                 PackedSequences const& packed, Out<float> dq,
                                                  Out<float> dk, Out<float> dv) {
-  engine_->attention_backward(q, k, v, o, lse, d_o, shape, cu_seqlens, dq, dk, dv);
+  engine_->attention_backward(q, k, v, o, lse, d_o, shape, packed, dq, dk, dv);
 }
 GRAFT_INLINE void CpuBackend::attention_cached(In<float> q, AttentionShape shape,
                                                std::span<CachedSequence<float> const> sequences, Out<float> o) {

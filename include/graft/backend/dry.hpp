@@ -85,14 +85,14 @@ class Dry {
   void embedding_backward(std::int32_t const*, InArg<T>, ValueArg<T>, Out<T>) {}
 
   template <class T>
-  void attention_forward(InArg<T>, InArg<T>, InArg<T>, AttentionShape shape, std::span<std::int32_t const> cu, Out<T>,
+  void attention_forward(InArg<T>, InArg<T>, InArg<T>, AttentionShape shape, PackedSequences const& packed, Out<T>,
                          Out<T>) {
-    count_attention(shape, cu, 2);
+    count_attention(shape, packed, 2);
   }
   template <class T>
   void attention_backward(InArg<T>, InArg<T>, InArg<T>, InArg<T>, InArg<T>, InArg<T>, AttentionShape shape,
-                          std::span<std::int32_t const> cu, Out<T>, Out<T>, Out<T>) {
-    count_attention(shape, cu, 5);  // scores again, dP, dV, dQ, dK
+                          PackedSequences const& packed, Out<T>, Out<T>, Out<T>) {
+    count_attention(shape, packed, 5);  // scores again, dP, dV, dQ, dK
   }
   template <class T>
   void attention_cached(InArg<T>, AttentionShape shape, std::span<CachedSequence<T> const> sequences, Out<T>) {
@@ -124,8 +124,11 @@ class Dry {
   void count_pairs(AttentionShape const& shape, double pairs, int products) {
     flops_ += 2.0 * products * pairs * static_cast<double>(shape.heads * shape.head_dim);
   }
-  void count_attention(AttentionShape const& shape, std::span<std::int32_t const> cu, int products) {
-    for (std::size_t s = 0; s + 1 < cu.size(); ++s) count_pairs(shape, pairs(cu[s + 1] - cu[s], shape.window), products);
+  void count_attention(AttentionShape const& shape, PackedSequences const& packed, int products) {
+    for (Index s = 0; s < packed.size(); ++s) {
+      Index const shared = packed.prefix(s), length = shared + packed.end(s) - packed.begin(s);
+      count_pairs(shape, pairs(length, shape.window) - pairs(shared, shape.window), products);
+    }
   }
 
   double flops_ = 0;

@@ -155,16 +155,16 @@ class Traced {
   }
 
   template <class T>
-  void attention_forward(InArg<T> q, InArg<T> k, InArg<T> v, AttentionShape at, std::span<std::int32_t const> cu, Out<T> o,
+  void attention_forward(InArg<T> q, InArg<T> k, InArg<T> v, AttentionShape at, PackedSequences const& packed, Out<T> o,
                          Out<T> lse) {
-    run({"attention_forward", q.rows, q.cols, sequences(cu)}, bytes(q, k, v, o, lse),
-        [&](auto& b) { b.attention_forward(q, k, v, at, cu, o, lse); });
+    run({"attention_forward", q.rows, q.cols, packed.size()}, bytes(q, k, v, o, lse),
+        [&](auto& b) { b.attention_forward(q, k, v, at, packed, o, lse); });
   }
   template <class T>
   void attention_backward(InArg<T> q, InArg<T> k, InArg<T> v, InArg<T> o, InArg<T> lse, InArg<T> d_o, AttentionShape at,
-                          std::span<std::int32_t const> cu, Out<T> dq, Out<T> dk, Out<T> dv) {
-    run({"attention_backward", q.rows, q.cols, sequences(cu)}, bytes(q, k, v, o, lse, d_o, dq, dk, dv),
-        [&](auto& b) { b.attention_backward(q, k, v, o, lse, d_o, at, cu, dq, dk, dv); });
+                          PackedSequences const& packed, Out<T> dq, Out<T> dk, Out<T> dv) {
+    run({"attention_backward", q.rows, q.cols, packed.size()}, bytes(q, k, v, o, lse, d_o, dq, dk, dv),
+        [&](auto& b) { b.attention_backward(q, k, v, o, lse, d_o, at, packed, dq, dk, dv); });
   }
   template <class T>
   void attention_cached(InArg<T> q, AttentionShape at, std::span<CachedSequence<T> const> cached, Out<T> o) {
@@ -205,7 +205,6 @@ class Traced {
   static Key shape(std::string_view name, V const& view) {
     return {name, view.rows, view.cols, 0};
   }
-  static Index sequences(std::span<std::int32_t const> cu) { return cu.empty() ? 0 : static_cast<Index>(cu.size()) - 1; }
   template <class T>
   static double bytes_of(MatrixView<T> const& view) {
     return static_cast<double>(view.size()) * sizeof(T);

@@ -17,9 +17,21 @@ namespace graft {
 /// Each size ≤ budget. Source: Dósa, "The tight bound of first fit decreasing bin-packing algorithm", ESCAPE 2007.
 [[nodiscard]] std::vector<std::vector<Index>> pack_first_fit_decreasing(std::span<Index const> sizes, Index budget);
 
+namespace detail {
+
+/// Length of what both have in common at the beginning.
+[[nodiscard]] Index common_prefix(std::span<std::int32_t const> a, std::span<std::int32_t const> b);
+
+}  // namespace detail
+
+/// Says of the sequence that was appended last how many of its tokens it shares (see `TokenBatch::prefix_tokens`).
+void note_prefix(TokenBatch& batch, Index shared);
+
 /// Puts an example behind the sequences of a batch. Row and target of each supervised token are the position before it
-/// and its id, so no prediction ever crosses from one sequence to the next. Does not touch `normalizer`.
-void append_example(TokenBatch& batch, Example const& example);
+/// and its id, so no prediction ever crosses from one sequence to the next. Its first `shared` tokens are those of the last example
+/// that shared none, and are not put there again; what is supervised comes behind them and one token more. Does not touch
+/// `normalizer`.
+void append_example(TokenBatch& batch, Example const& example, Index shared = 0);
 
 /// Packs whole examples, in this order, into one batch whose normalizer is its own weight.
 template <class Examples>

@@ -36,13 +36,24 @@ GRAFT_INLINE std::vector<std::vector<Index>> pack_first_fit_decreasing(std::span
   return bins;
 }
 
-GRAFT_INLINE void append_example(TokenBatch& batch, Example const& example) {
+GRAFT_INLINE Index detail::common_prefix(std::span<std::int32_t const> a, std::span<std::int32_t const> b) {
+  return std::ranges::mismatch(a, b).in1 - a.begin();
+}
+
+GRAFT_INLINE void note_prefix(TokenBatch& batch, Index shared) {
+  if (shared == 0 && batch.prefix_tokens.empty()) return;
+  batch.prefix_tokens.resize(static_cast<std::size_t>(batch.sequences()));
+  batch.prefix_tokens.back() = static_cast<std::int32_t>(shared);
+}
+
+GRAFT_INLINE void append_example(TokenBatch& batch, Example const& example, Index shared) {
   constexpr Index limit = std::numeric_limits<std::int32_t>::max();
-  Index const start = batch.tokens();
+  Index const start = batch.tokens() - shared;
   require(example.tokens() <= limit - start, "data", "a batch holds at most ", limit, " tokens");
   if (batch.cu_seqlens.empty()) batch.cu_seqlens.push_back(0);
-  batch.ids.insert(batch.ids.end(), example.ids.begin(), example.ids.end());
+  batch.ids.insert(batch.ids.end(), example.ids.begin() + shared, example.ids.end());
   batch.cu_seqlens.push_back(static_cast<std::int32_t>(batch.tokens()));
+  note_prefix(batch, shared);
   batch.records.push_back(example.record);
   for (TokenSpan const& span : example.supervised)
     for (Index position = std::max<Index>(span.begin, 1); position < span.end; ++position) {

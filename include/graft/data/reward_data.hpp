@@ -22,6 +22,7 @@ struct RewardDataOptions {
       1024;                ///< tokens of an answer with its prompt; a record with a longer one is left out, and counted
   std::uint64_t seed = 0;  ///< of the order
   bool shuffle = true;     ///< a new order each epoch; else the file's
+  bool share_prompts = true;  ///< what the answers of a group begin with is computed once
   Index gradient_accumulation = 1;                       ///< micro-batches of an optimizer step
   bool parse_special_in_content = true;                  ///< as in `Supervision`
   std::optional<ChatFormat> chat_format = std::nullopt;  ///< else the one of the tokenizer's template
@@ -85,6 +86,7 @@ inline void add_example(std::vector<RewardExample>& examples, RewardReport& repo
           for (auto const& answer : answers) example.answers.push_back(tokenize(answer));
         },
         ranked.answers);
+    if (options.share_prompts) example.share();
     if (!ranked.source.empty()) {
       auto const known = std::ranges::find(sources, ranked.source);
       example.source = static_cast<std::int32_t>(known - sources.begin());

@@ -3,6 +3,7 @@
 
 #include <graft/core/error.hpp>
 #include <graft/core/scalar.hpp>
+#include <graft/data/packing.hpp>
 #include <graft/loss/reward/reward_batch.hpp>
 
 #include <algorithm>
@@ -25,11 +26,20 @@ struct RewardExample {
   std::int32_t source = -1;  ///< its number in the data set's list
   Index record = 0;          ///< which record of the file it is, from 0
   Index line = 0;            ///< where it stands in the file, from 1
+  std::vector<Index> shared{};  ///< first tokens of each answer that a batch has in the first one only; empty: none
 
+  /// As they lie in a batch.
   [[nodiscard]] Index tokens() const {
     Index total = 0;
     for (auto const& answer : answers) total += static_cast<Index>(answer.size());
+    for (Index const tokens : shared) total -= tokens;
     return total;
+  }
+  /// Lets a batch have what the other answers begin with in common with the first one only once; the last token stays each one's own.
+  void share() {
+    shared.assign(answers.size(), 0);
+    for (std::size_t i = 1; i < answers.size(); ++i)
+      shared[i] = std::clamp<Index>(detail::common_prefix(answers.front(), answers[i]), 0, std::ssize(answers[i]) - 1);
   }
   [[nodiscard]] Index longest() const {
     std::size_t longest = 0;
@@ -138,8 +148,10 @@ inline void append_example(RewardBatch& batch, RewardExample const& example) {
     batch.cu_groups.push_back(0);
   }
   for (std::size_t i = 0; i < example.answers.size(); ++i) {
-    batch.ids.insert(batch.ids.end(), example.answers[i].begin(), example.answers[i].end());
+    Index const shared = example.shared.empty() ? 0 : example.shared[i];
+    batch.ids.insert(batch.ids.end(), example.answers[i].begin() + shared, example.answers[i].end());
     batch.cu_seqlens.push_back(static_cast<std::int32_t>(batch.tokens()));
+    note_prefix(batch, shared);
     batch.rows.push_back(static_cast<std::int32_t>(batch.tokens() - 1));
     batch.records.push_back(example.record);
     batch.ranks.push_back(example.ranks[i]);

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <graft/core/error.hpp>
+#include <graft/data/packing.hpp>
 #include <graft/loss/policy/policy_batch.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -98,19 +100,30 @@ struct Rollout {
   }
 };
 
-/// The sequences `chosen` of a rollout as a batch, with all that the rollout knows of their tokens.
+/// Tokens of sequence s that a batch need not hold again behind sequence `before`: of one prompt all but the last, from which the
+/// first token of the completion is predicted.
+[[nodiscard]] inline Index shared_prompt(Rollout const& rollout, std::size_t before, std::size_t s) {
+  auto const prompt = rollout.prompt(s);
+  return std::ranges::equal(rollout.prompt(before), prompt) ? std::ssize(prompt) - 1 : 0;
+}
+
+/// The sequences `chosen` of a rollout as a batch, with all that the rollout knows of their tokens. Samples of one prompt that stand
+/// together have it once.
 [[nodiscard]] inline PolicyBatch policy_batch(Rollout const& rollout, std::span<std::size_t const> chosen) {
   PolicyBatch batch;
   batch.cu_seqlens = batch.completions = {0};
-  for (std::size_t const s : chosen) {
+  for (std::size_t i = 0; i < chosen.size(); ++i) {
+    std::size_t const s = chosen[i];
     auto const prompt = rollout.prompt(s), completion = rollout.completion(s);
-    batch.ids.insert(batch.ids.end(), prompt.begin(), prompt.end());
+    Index const shared = i > 0 ? shared_prompt(rollout, chosen[i - 1], s) : 0;
+    batch.ids.insert(batch.ids.end(), prompt.begin() + shared, prompt.end());
     for (auto const id : completion) {
       batch.rows.push_back(static_cast<std::int32_t>(batch.ids.size()) - 1);
       batch.targets.push_back(id);
       batch.ids.push_back(id);
     }
     batch.cu_seqlens.push_back(static_cast<std::int32_t>(batch.ids.size()));
+    note_prefix(batch, shared);
     batch.completions.push_back(static_cast<std::int32_t>(batch.rows.size()));
     if (!rollout.records.empty()) batch.records.push_back(rollout.records[s]);
     auto const take = [&](auto const& all, auto& part) {
@@ -126,7 +139,8 @@ struct Rollout {
   return batch;
 }
 
-/// Cuts the sequences `chosen` into parts of at most `tokens` tokens (a longer sequence is a part of its own), in their order.
+/// Cuts the sequences `chosen` into parts of at most `tokens` tokens, as `policy_batch` packs them (a longer sequence is a part of its
+/// own), in their order.
 [[nodiscard]] inline std::vector<std::span<std::size_t const>> cut_by_tokens(Rollout const& rollout, std::span<std::size_t const> chosen,
                                                                              Index tokens) {
   std::vector<std::span<std::size_t const>> parts;
@@ -134,12 +148,14 @@ struct Rollout {
   Index sum = 0;
   for (std::size_t i = 0; i < chosen.size(); ++i) {
     Index const length = rollout.cu_seqlens[chosen[i] + 1] - rollout.cu_seqlens[chosen[i]];
-    if (i > begin && sum + length > tokens) {
+    Index const shared = i > begin ? shared_prompt(rollout, chosen[i - 1], chosen[i]) : 0;
+    if (i > begin && sum + length - shared > tokens) {
       parts.push_back(chosen.subspan(begin, i - begin));
       begin = i;
-      sum = 0;
+      sum = length;
+    } else {
+      sum += length - shared;
     }
-    sum += length;
   }
   if (begin < chosen.size()) parts.push_back(chosen.subspan(begin));
   return parts;

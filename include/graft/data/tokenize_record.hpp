@@ -4,6 +4,7 @@
 #include <graft/config.hpp>
 #include <graft/core/scalar.hpp>
 #include <graft/data/dataset.hpp>
+#include <graft/data/packing.hpp>
 #include <graft/data/record.hpp>
 #include <graft/text/chat_format.hpp>
 #include <graft/text/tokenizer.hpp>
@@ -30,9 +31,6 @@ struct Supervision {
 };
 
 namespace detail {
-
-/// Length of what both have in common at the beginning.
-[[nodiscard]] Index common_prefix(std::span<std::int32_t const> a, std::span<std::int32_t const> b);
 
 /// BOS where the tokenizer adds it, the text, and EOS exactly once.
 [[nodiscard]] std::vector<std::int32_t> encode_to_end(Tokenizer const& tokenizer, std::string const& text);

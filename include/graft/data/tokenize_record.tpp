@@ -15,10 +15,6 @@ namespace graft {
 
 namespace detail {
 
-GRAFT_INLINE Index common_prefix(std::span<std::int32_t const> a, std::span<std::int32_t const> b) {
-  return std::ranges::mismatch(a, b).in1 - a.begin();
-}
-
 /// `whole`, learnt from where it and `prompt` part.
 GRAFT_INLINE SupervisedTokens learn_completion(std::span<std::int32_t const> prompt, std::vector<std::int32_t> whole,
                                                Supervision const& supervision) {

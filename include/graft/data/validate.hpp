@@ -30,6 +30,15 @@ inline void validate_sequences(TokenBatch const& batch, Index vocab_size) {
            name_sequence(batch, s - 1));
   require(cu.back() == batch.tokens(), "batch", "cu_seqlens must end with the number of tokens, ", batch.tokens(),
           ": got ", cu.back());
+  auto const& prefix = batch.prefix_tokens;
+  require(prefix.empty() || prefix.size() + 1 == cu.size(), "batch", "prefix_tokens must be empty or one for each of ", cu.size() - 1,
+          " sequences: got ", prefix.size());
+  for (std::size_t s = 0, head = 0; s < prefix.size(); ++s) {
+    if (prefix[s] == 0) head = s;
+    else if (s == 0 || prefix[s] < 0 || prefix[s] > cu[head + 1] - cu[head])
+      fail("batch", "prefix_tokens must be at most the tokens of the sequence that they belong to, ", s == 0 ? 0 : cu[head + 1] - cu[head],
+           ": got ", prefix[s], name_sequence(batch, s));
+  }
   require(batch.records.empty() || batch.records.size() + 1 == cu.size(), "batch",
           "records must be empty or name each of ", cu.size() - 1, " sequences: got ", batch.records.size());
   for (std::size_t s = 0; s + 1 < cu.size(); ++s)
@@ -69,7 +78,7 @@ inline void validate_predictions(TokenBatch const& batch, Index vocab_size) {
 
 /// Checks a batch that comes from outside before a model trusts it: ids and targets within a vocabulary of
 /// `vocab_size`, cu_seqlens rising from 0 to T, rows rising, none at the last token of its sequence, at least one,
-/// sizes that agree, weights and normalizer finite. Error: tag "batch", names the index, the sequence and the record.
+/// sizes that agree, prefixes that are there, weights and normalizer finite. Error: tag "batch", names the index, the sequence and the record.
 inline void validate(TokenBatch const& batch, Index vocab_size) {
   require(vocab_size >= 1, "batch", "vocab_size must be positive: got ", vocab_size);
   detail::validate_sequences(batch, vocab_size);

@@ -9,11 +9,14 @@
 namespace graft {
 
 /// Packed sequences and what is supervised in them. T tokens in S sequences, N supervised predictions.
-/// Sequences lie one after another without padding; sequence s has the rows cu_seqlens[s] … cu_seqlens[s+1]-1.
+/// Sequences lie one after another without padding; sequence s has the rows cu_seqlens[s] … cu_seqlens[s+1]-1. Where several begin
+/// alike, as answers to one prompt do, the first one has the tokens and the others, which follow it, say how many they share with it:
+/// they are computed once. Rows and targets do not change by that: a prediction's row lies in its own sequence.
 /// Prediction n asks the model at row rows[n] for the token targets[n] (usually ids[rows[n] + 1]).
 struct TokenBatch {
   std::vector<std::int32_t> ids;         ///< (T)
   std::vector<std::int32_t> cu_seqlens;  ///< (S + 1), from 0 to T
+  std::vector<std::int32_t> prefix_tokens;  ///< (S) tokens that sequence s shares with the last one before it that shares none; empty: all 0
   std::vector<std::int32_t> rows;        ///< (N), ascending
   std::vector<std::int32_t> targets;     ///< (N)
   std::vector<float> weights;            ///< (N) factor of each prediction's loss; empty: all 1
@@ -34,6 +37,7 @@ struct TokenBatch {
   void clear() {
     ids.clear();
     cu_seqlens.clear();
+    prefix_tokens.clear();
     rows.clear();
     targets.clear();
     weights.clear();

@@ -116,7 +116,8 @@ class Transformer {
   /// Runs the packed sequences of `batch` and the heads of `options` on the hidden states of its N rows; returns the
   /// statistics of its supervised predictions (none without the language head; then `batch.targets` may be empty), valid
   /// until the next pass. With `options.gradient`, `backward` may follow. Errors: a score head that there is not; a
-  /// sequence longer than the table of learned positions. Ids and rows must be in range (see data's `validate`).
+  /// sequence longer than the table of learned positions; prefixes shared by sequences so long that rotations depend on
+  /// their length (rope scaling `dynamic`). Ids and rows must be in range (see data's `validate`).
   std::span<TokenStats const> forward(TokenBatch const& batch, PassOptions options = {});
 
   /// The scores of the last pass with the score head, (N·num_labels), row by row; valid until the next pass.
@@ -284,7 +285,7 @@ class Transformer {
     Out<T> selected;              // (N, C), residual stream of the batch's rows
     Out<T> normed;                // (N, C), the same after the final norm
     typename LmHead<T, B>::Pass head;
-    std::span<std::int32_t const> cu_seqlens;
+    PackedSequences sequences;
     In<T> cos, sin, local_cos, local_sin;
   };
 
@@ -293,7 +294,7 @@ class Transformer {
   }
   [[nodiscard]] Positions<T> positions(Index layer) const {
     bool const local = config_.is_sliding(layer);
-    return {tape_.cu_seqlens, local ? tape_.local_cos : tape_.cos, local ? tape_.local_sin : tape_.sin};
+    return {tape_.sequences, local ? tape_.local_cos : tape_.cos, local ? tape_.local_sin : tape_.sin};
   }
   [[nodiscard]] static StoredMatrix dense(In<T> x) {
     return {Weight<T, B>::dense_storage(), reinterpret_cast<std::byte const*>(x.data), x.rows, x.cols};

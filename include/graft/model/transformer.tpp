@@ -75,10 +75,16 @@ std::span<TokenStats const> Transformer<Arch, T, B, A>::forward(TokenBatch const
   auto ws = workspace(options);
 
   host_positions_.resize(batch.ids.size());
-  for (std::size_t s = 0; s + 1 < batch.cu_seqlens.size(); ++s)
-    for (auto row = batch.cu_seqlens[s]; row < batch.cu_seqlens[s + 1]; ++row)
-      host_positions_[static_cast<std::size_t>(row)] = row - batch.cu_seqlens[s];
-  tape_.cu_seqlens = batch.cu_seqlens;
+  tape_.sequences = {batch.cu_seqlens, batch.prefix_tokens};
+  bool const by_length = config_.rope_scaling.kind == RopeScaling::Kind::dynamic && !batch.prefix_tokens.empty();
+  for (Index s = 0; s < tape_.sequences.size(); ++s) {
+    Index const before = tape_.sequences.prefix(s) - tape_.sequences.begin(s), length = before + tape_.sequences.end(s);
+    require(!by_length || length <= config_.max_position_embeddings, "model", "rope scaling dynamic rotates a sequence of ", length,
+            " tokens, more than max_position_embeddings=", config_.max_position_embeddings,
+            ", by its length: such sequences cannot share a prefix");
+    for (Index row = tape_.sequences.begin(s); row < tape_.sequences.end(s); ++row)
+      host_positions_[static_cast<std::size_t>(row)] = static_cast<std::int32_t>(before + row);
+  }
   tape_.ids = take_integers(ws, batch.ids);
   tape_.rows = take_integers(ws, batch.rows);
   auto const* targets = language ? take_integers(ws, batch.targets) : nullptr;

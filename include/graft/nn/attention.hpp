@@ -27,8 +27,8 @@ struct AttentionConfig {
 /// Where the tokens of a pass stand: packed sequences, with the rotation of each token.
 template <Scalar T>
 struct Positions {
-  std::span<std::int32_t const> cu_seqlens;  ///< (S + 1), in host memory
-  In<T> cos, sin;                            ///< (T, D/2)
+  PackedSequences sequences;
+  In<T> cos, sin;  ///< (T, D/2)
 };
 
 /// The tokens of one sequence that a cached pass adds: rows [begin, begin + rows) of the pass, in cache slot `slot`,
@@ -91,7 +91,7 @@ class Attention {
   void forward(Workspace<B>& workspace, In<T> x, Positions<T> const& positions, Saved const& saved, Out<T> y) {
     project(workspace, x, positions, saved);
     workspace.backend.attention_forward(In<T>(saved.q), In<T>(saved.k), In<T>(saved.v), config_.shape,
-                                        positions.cu_seqlens, saved.o, saved.lse);
+                                        positions.sequences, saved.o, saved.lse);
     o_.forward(workspace, saved.o, y);
   }
 
@@ -108,7 +108,7 @@ class Attention {
     o_.backward(workspace, saved.o, dy, d_o);
     if (dx.empty() && !qkv_.trained() && !norms_trained()) return;
     backend.attention_backward(In<T>(saved.q), In<T>(saved.k), In<T>(saved.v), In<T>(saved.o), In<T>(saved.lse),
-                               In<T>(d_o), config_.shape, positions.cu_seqlens, dq, dk, dv);
+                               In<T>(d_o), config_.shape, positions.sequences, dq, dk, dv);
     rotate(backend, positions, dq, dk, true);
     if constexpr (QkNorm) {
       norm_backward(workspace, *q_norm_, saved.raw_q, dq);

@@ -8,6 +8,7 @@ namespace graft::test {
 struct AttentionCase {
   AttentionShape shape;
   std::vector<std::int32_t> lengths;
+  std::vector<std::int32_t> prefix = {};  ///< as in `PackedSequences`
 };
 
 [[nodiscard]] inline std::vector<AttentionCase> attention_cases() {
@@ -27,7 +28,12 @@ struct AttentionCase {
           {shape(4, 2, 8, 7), {300, 5}},
           {shape(2, 2, 64, 64), {193}},
           {shape(2, 1, 20, 150), {400, 20}},
-          {shape(2, 1, 20, 10000), {140}}};
+          {shape(2, 1, 20, 10000), {140}},
+          {shape(9, 3, 64), {200, 37, 90, 40, 7}, {0, 150, 200, 0, 1}},
+          {shape(4, 2, 20), {3, 70, 300}, {0, 3, 0}},
+          {shape(4, 4, 8), {129, 1, 1, 128}, {0, 128, 129, 64}},
+          {shape(4, 2, 8, 7), {300, 5, 90}, {0, 299, 3}},
+          {shape(2, 1, 20, 150), {400, 20, 200}, {0, 380, 100}}};
 }
 
 template <Scalar T, class B>
@@ -36,6 +42,7 @@ void attention_agrees(B& backend, Demands demands = {}) {
   for (AttentionCase const& c : attention_cases()) {
     std::vector<std::int32_t> cu{0};
     for (std::int32_t const length : c.lengths) cu.push_back(cu.back() + length);
+    PackedSequences const packed(cu, c.prefix);
     Index const tokens = cu.back(), q_cols = c.shape.heads * c.shape.head_dim, kv_cols = c.shape.kv_heads * c.shape.head_dim;
     auto const random = [&](Index cols, double scale, Index gap) { return HostMatrix<T>::random(tokens, cols, rng, scale, gap); };
     Case<T> data;  // q, k, v, o, lse, d_o, dq, dk, dv; wild scores make softmax's maximum move
@@ -44,12 +51,12 @@ void attention_agrees(B& backend, Demands demands = {}) {
                      random(q_cols, 1, 0),  random(kv_cols, 1, 3), random(kv_cols, 1, 0)};
     std::string const what = std::to_string(tokens) + " tokens, heads " + std::to_string(c.shape.heads) + "/" +
                              std::to_string(c.shape.kv_heads) + ", dim " + std::to_string(c.shape.head_dim) + ", window " +
-                             std::to_string(c.shape.window);
+                             std::to_string(c.shape.window) + (c.prefix.empty() ? "" : ", shared prefixes");
     Demands wider = demands;
     wider.float_tolerance *= 10;  // gradients of some hundred added terms
     agree<T>(backend, "attention " + what, data, wider, [&](auto& b, Arguments<T> const& a) {
-      b.attention_forward(a.m[0], a.m[1], a.m[2], c.shape, cu, a.m[3], a.m[4]);
-      b.attention_backward(a.m[0], a.m[1], a.m[2], a.m[3], a.m[4], a.m[5], c.shape, cu, a.m[6], a.m[7], a.m[8]);
+      b.attention_forward(a.m[0], a.m[1], a.m[2], c.shape, packed, a.m[3], a.m[4]);
+      b.attention_backward(a.m[0], a.m[1], a.m[2], a.m[3], a.m[4], a.m[5], c.shape, packed, a.m[6], a.m[7], a.m[8]);
     });
   }
 }

@@ -167,24 +167,26 @@ TEST_CASE("reference: attention gradients are those of central differences") {
   Reference b;
   Rng rng(5);
   std::vector<std::int32_t> const cu{0, 4, 4, 5, 11};
-  for (Index const kv_heads : {1, 2, 4})
-    for (Index const window : {0, 1, 3}) {
+  std::vector<std::int32_t> const none{}, shared{0, 4, 3, 1}, two{0, 2, 0, 1};
+  for (auto const* prefix : {&none, &shared, &two})
+    for (auto const& [kv_heads, window] : {std::pair{1, 0}, {1, 3}, {2, 0}, {2, 1}, {2, 3}, {4, 0}, {4, 1}}) {
+      PackedSequences const packed(cu, *prefix);
       AttentionShape const shape{4, kv_heads, 3, 0.6, window};
       Matrices const x{Matrix::random(11, 12, rng), Matrix::random(11, 3 * kv_heads, rng), Matrix::random(11, 3 * kv_heads, rng)};
       Matrix const d_o = Matrix::random(11, 12, rng);
       Matrix o = zeros(d_o), lse = Matrix::filled(11, 4, 0.0);
-      b.attention_forward(view(x[0]), view(x[1]), view(x[2]), shape, cu, view(o), view(lse));
+      b.attention_forward(view(x[0]), view(x[1]), view(x[2]), shape, packed, view(o), view(lse));
       Matrices grad{zeros(x[0]), zeros(x[1]), zeros(x[2])};
       std::fill(grad[0].values.begin(), grad[0].values.end(), 9.0);  // overwritten
       Matrix const& out = o;
       Matrix const& sums = lse;
-      b.attention_backward(view(x[0]), view(x[1]), view(x[2]), view(out), view(sums), view(d_o), shape, cu, view(grad[0]),
+      b.attention_backward(view(x[0]), view(x[1]), view(x[2]), view(out), view(sums), view(d_o), shape, packed, view(grad[0]),
                            view(grad[1]), view(grad[2]));
       CHECK(gradient_deviation(
                 x,
                 [&](Matrices const& in) {
                   Matrix y = zeros(d_o), ignored = lse;
-                  b.attention_forward(view(in[0]), view(in[1]), view(in[2]), shape, cu, view(y), view(ignored));
+                  b.attention_forward(view(in[0]), view(in[1]), view(in[2]), shape, packed, view(y), view(ignored));
                   return y;
                 },
                 d_o, grad) < 1e-7);

@@ -37,6 +37,20 @@ TEST_CASE("reward_dataset: a batch reads each answer at its last token") {
   CHECK(batch.cu_groups == std::vector<std::int32_t>{0, 2});
 }
 
+TEST_CASE("reward_dataset: what answers share with the first one lies in a batch once, but for the token that is judged") {
+  RewardExample example{{{1, 2, 3, 4}, {1, 2, 5}, {1, 2, 3, 4}, {6}}, {0, 1, 1, 2}};
+  example.share();
+  CHECK(example.shared == std::vector<Index>{0, 2, 3, 0});
+  CHECK(example.tokens() == 7);
+  RewardBatch batch;
+  append_example(batch, pair);
+  append_example(batch, example);
+  CHECK(batch.ids == std::vector<std::int32_t>{1, 2, 3, 1, 4, 1, 2, 3, 4, 5, 4, 6});
+  CHECK(batch.cu_seqlens == std::vector<std::int32_t>{0, 3, 5, 9, 10, 11, 12});
+  CHECK(batch.prefix_tokens == std::vector<std::int32_t>{0, 0, 0, 2, 3, 0});
+  CHECK(batch.rows == std::vector<std::int32_t>{2, 4, 8, 9, 10, 11});
+}
+
 TEST_CASE("reward_dataset: examples count their tokens and comparisons") {
   CHECK(pair.tokens() == 5);
   CHECK(pair.longest() == 3);

@@ -36,6 +36,27 @@ TEST_CASE("rollout: a batch asks the row before each completion token and takes 
   CHECK(batch.old_logprobs == std::vector<double>{-5, -6, -1, -2, -3});
   CHECK(batch.weights == std::vector<float>{1, 1, 1, 1, 1});
   CHECK(batch.ref_logprobs.empty());
+  CHECK(batch.prefix_tokens.empty());
+}
+
+TEST_CASE("rollout: samples of one prompt that stand together have it once, but for the token that predicts") {
+  Rollout rollout;
+  rollout.samples = 2;
+  rollout.add(Ids{9, 8, 7}, Ids{6, 5}, true, 1);
+  rollout.add(Ids{9, 8, 7}, Ids{4}, true, 1);
+  rollout.add(Ids{9, 8}, Ids{4}, true, 2);
+  rollout.add(Ids{9, 8}, Ids{3}, true, 2);
+  std::vector<std::size_t> const all{0, 1, 2, 3}, mixed{0, 2, 1};
+  auto const batch = policy_batch(rollout, all);
+  CHECK(batch.ids == Ids{9, 8, 7, 6, 5, 7, 4, 9, 8, 4, 8, 3});
+  CHECK(batch.cu_seqlens == Ids{0, 5, 7, 10, 12});
+  CHECK(batch.prefix_tokens == Ids{0, 2, 0, 1});
+  CHECK(batch.rows == Ids{2, 3, 5, 8, 10});
+  CHECK(batch.targets == Ids{6, 5, 4, 4, 3});
+  CHECK(policy_batch(rollout, mixed).prefix_tokens.empty());
+  auto const parts = cut_by_tokens(rollout, all, 7);
+  REQUIRE(parts.size() == 2);
+  CHECK(parts[0].size() == 2);
 }
 
 TEST_CASE("rollout: parts hold at most so many tokens, but never less than a sequence") {

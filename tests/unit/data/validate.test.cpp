@@ -32,6 +32,7 @@ TEST_CASE("validate: a well-formed batch passes, with and without weights and re
   CHECK_NOTHROW(validate(good(), 10));
   TokenBatch batch = good();
   batch.weights = {0.5f, 0.0f, -1.0f};
+  batch.prefix_tokens = {0, 3};
   batch.records.clear();
   batch.normalizer = 0;
   CHECK_NOTHROW(validate(batch, 10));
@@ -56,6 +57,15 @@ TEST_CASE("validate: each defect of a batch gets its sentence") {
                 "cu_seqlens must rise: got 0 then 0 at the end of sequence 0 (record 40)"},
            Case{[](TokenBatch& b) { b.cu_seqlens[2] = 6; }, "cu_seqlens must end with the number of tokens, 5: got 6"},
            Case{[](TokenBatch& b) { b.cu_seqlens[2] = 4; }, "cu_seqlens must end with the number of tokens, 5: got 4"},
+           Case{[](TokenBatch& b) { b.prefix_tokens = {0}; }, "prefix_tokens must be empty or one for each of 2 sequences: got 1"},
+           Case{[](TokenBatch& b) {
+                  b.prefix_tokens = {0, 4};
+                },
+                "prefix_tokens must be at most the tokens of the sequence that they belong to, 3: got 4 of sequence 1 (record 41)"},
+           Case{[](TokenBatch& b) {
+                  b.prefix_tokens = {1, 0};
+                },
+                "prefix_tokens must be at most the tokens of the sequence that they belong to, 0: got 1 of sequence 0 (record 40)"},
            Case{[](TokenBatch& b) { b.records = {1}; }, "records must be empty or name each of 2 sequences: got 1"},
            Case{[](TokenBatch& b) { b.ids[3] = 10; },
                 "ids must be in 0..9: got 10 at token 3 of sequence 1 (record 41) (tokenizer and model do not belong "

@@ -6,8 +6,8 @@
 
 namespace graft::detail {
 
-/// A task is one key/value head of one sequence, with all query heads that read it: so dk and dv have one writer. Where
-/// that makes few tasks (few, long sequences), a task is one query head instead, with dk and dv of its own that are
+/// A task is one key/value head of one family of sequences, with all query heads that read it: so dk and dv have one writer.
+/// Where that makes few tasks (few, long sequences), a task is one query head instead, with dk and dv of its own that are
 /// added up at the end.
 /// Scores are recomputed tile by tile; with P = e^(S - lse) and D = rowsum(dO∘O):
 ///   dV += Pᵀ·dO,  dS = P∘(dO·Vᵀ - D),  dQ += scale·dS·K,  dK += scale·dSᵀ·Q    (Dao et al., 2022, algorithm 4)
@@ -15,39 +15,49 @@ template <class Derived>
 struct CpuAttentionBackward {
   template <Scalar T>
   void attention_backward(InArg<T> q, InArg<T> k, InArg<T> v, InArg<T> o, InArg<T> lse, InArg<T> d_o,
-                          AttentionShape shape, std::span<std::int32_t const> cu, Out<T> dq,
+                          AttentionShape shape, PackedSequences const& packed, Out<T> dq,
                           std::type_identity_t<Out<T>> dk, std::type_identity_t<Out<T>> dv) {
     assert(shape.kv_heads > 0 && shape.heads % shape.kv_heads == 0);
     assert(q.cols == shape.heads * shape.head_dim && k.cols == shape.kv_heads * shape.head_dim && v.cols == k.cols);
     assert(dq.cols == q.cols && dk.cols == k.cols && dv.cols == v.cols && lse.cols == shape.heads);
-    if (cu.size() < 2) return;
+    Index const sequences = packed.size(), group = shape.heads / shape.kv_heads;
+    if (sequences == 0) return;
     auto& self = *static_cast<Derived*>(this);
-    auto const sequences = static_cast<Index>(cu.size()) - 1;
-    Index const group = shape.heads / shape.kv_heads;
-    bool const split = group > 1 && sequences * shape.kv_heads < few_tasks;
-    Index const heads_per_task = split ? 1 : group, tasks_per_sequence = shape.heads / heads_per_task;
-    Scratch shared = self.workspace().shared(split ? 2 * scratch_bytes<T>(q.size()) : 0);
+    Index families = 0;
+    for (Index s = 0; s < sequences; s = packed.family_end(s)) ++families;
+    bool const split = group > 1 && families * shape.kv_heads < few_tasks;
+    Index const heads_per_task = split ? 1 : group, tasks_per_family = shape.heads / heads_per_task;
+    Scratch shared = self.workspace().shared(scratch_bytes<Index>(families) + (split ? 2 * scratch_bytes<T>(q.size()) : 0));
+    Index* const heads = shared.take<Index>(families);
+    for (Index s = 0, f = 0; s < sequences; s = packed.family_end(s)) heads[f++] = s;
     Out<T> const own_dk(split ? shared.take<T>(q.size()) : nullptr, q.rows, q.cols);
     Out<T> const own_dv(split ? shared.take<T>(q.size()) : nullptr, q.rows, q.cols);
     Operands<T> const all{q, k, v, o, lse, d_o, dq, split ? own_dk : dk, split ? own_dv : dv};
     auto const scratch = self.workspace().per_thread(2 * attend_bytes<T>());
-    parallel_for(sequences * tasks_per_sequence, [&](Index task) {
-      auto const s = static_cast<std::size_t>(task / tasks_per_sequence);
-      Index const part = task % tasks_per_sequence, column = part * shape.head_dim;
-      clear(all.dk, all.dv, column, shape.head_dim, cu[s], cu[s + 1]);
+    parallel_for(families * tasks_per_family, [&](Index task) {
+      Index const first = heads[task / tasks_per_family], last = packed.family_end(first);
+      Index const part = task % tasks_per_family, column = part * shape.head_dim;
+      clear(all.dk, all.dv, column, shape.head_dim, packed.begin(first), packed.end(last - 1));
       for (Index head = part * heads_per_task; head < (part + 1) * heads_per_task; ++head)
-        for (Index row = cu[s]; row < cu[s + 1]; row += query_tile)
-          backward_tile(self, all, shape, cu[s], row, std::min<Index>(query_tile, cu[s + 1] - row), head, column,
-                        scratch.mine());
+        for (Index s = first; s < last; ++s)
+          for (Index row = packed.begin(s); row < packed.end(s); row += query_tile)
+            backward_tile(self, all, shape, {packed.begin(s), packed.begin(first), packed.prefix(s)}, row,
+                          std::min(query_tile, packed.end(s) - row), head, column, scratch.mine());
     });
     if (split) {
-      add_groups(In<T>(own_dk), group, shape.head_dim, cu, dk);
-      add_groups(In<T>(own_dv), group, shape.head_dim, cu, dv);
+      add_groups(In<T>(own_dk), group, shape.head_dim, packed.cu_seqlens, dk);
+      add_groups(In<T>(own_dv), group, shape.head_dim, packed.cu_seqlens, dv);
     }
   }
 
  private:
   static constexpr Index few_tasks = 16;
+
+  /// Where the tokens of a sequence lie: the first `prefix` from row `head` on, the others from row `begin` on.
+  struct Place {
+    Index begin, head, prefix;
+    [[nodiscard]] Index row_of(Index token) const { return token < prefix ? head + token : begin + token - prefix; }
+  };
 
   template <class T>
   struct Operands {
@@ -92,10 +102,10 @@ struct CpuAttentionBackward {
 
   /// The query rows t … t + rows - 1 of one head against all keys that they see; dk and dv go to column `to`.
   template <class T>
-  static void backward_tile(Derived& self, Operands<T> const& all, AttentionShape const& shape, Index sequence, Index t,
+  static void backward_tile(Derived& self, Operands<T> const& all, AttentionShape const& shape, Place sequence, Index t,
                             Index rows, Index head, Index to, Scratch scratch) {
     Index const dim = shape.head_dim, column = head * dim, kv = head / (shape.heads / shape.kv_heads) * dim;
-    QueryRows<T> const queries{all.q.row(t) + column, all.q.stride, rows, t - sequence, 1};
+    QueryRows<T> const queries{all.q.row(t) + column, all.q.stride, rows, sequence.prefix + t - sequence.begin, 1};
     T* const p = scratch.take<T>(query_tile * key_tile);
     T* const ds = scratch.take<T>(query_tile * key_tile);
     T const* const slope = all.d_o.row(t) + column;
@@ -104,8 +114,9 @@ struct CpuAttentionBackward {
 
     auto const scale = static_cast<T>(shape.scale);
     Index const begin = queries.first_key(0, shape.window), end = queries.end_key(rows - 1);
-    for (Index first = begin; first < end; first += key_tile) {
-      Index const n = std::min(key_tile, end - first), key = sequence + first;
+    for (Index first = begin, n = 0; first < end; first += n) {
+      n = tile_keys(first, sequence.prefix, end);
+      Index const key = sequence.row_of(first);
       self.tile_gemm(Op::none, Op::transpose, rows, n, dim, scale, queries.q, queries.stride, all.k.row(key) + kv,
                      all.k.stride, T{0}, p, key_tile);
       self.tile_gemm(Op::none, Op::transpose, rows, n, dim, T{1}, slope, all.d_o.stride, all.v.row(key) + kv,

@@ -39,25 +39,25 @@ class TileList {
 template <class Derived>
 struct CpuAttentionForward {
   template <Scalar T>
-  void attention_forward(InArg<T> q, InArg<T> k, InArg<T> v, AttentionShape shape, std::span<std::int32_t const> cu,
+  void attention_forward(InArg<T> q, InArg<T> k, InArg<T> v, AttentionShape shape, PackedSequences const& packed,
                          Out<T> o, std::type_identity_t<Out<T>> lse) {
     assert(shape.kv_heads > 0 && shape.heads % shape.kv_heads == 0);
     assert(q.cols == shape.heads * shape.head_dim && k.cols == shape.kv_heads * shape.head_dim && v.cols == k.cols);
     assert(o.cols == q.cols && o.rows == q.rows && lse.rows == q.rows && lse.cols == shape.heads);
-    if (cu.size() < 2) return;
+    Index const sequences = packed.size();
+    if (sequences == 0) return;
     auto& self = *static_cast<Derived*>(this);
-    auto const sequences = static_cast<Index>(cu.size()) - 1;
     TileList tiles(self.workspace().shared(scratch_bytes<Index>(sequences + 1)).template take<Index>(sequences + 1),
                    sequences);
-    tiles.number([&](Index s) { return Index{cu[static_cast<std::size_t>(s) + 1] - cu[static_cast<std::size_t>(s)]}; });
+    tiles.number([&](Index s) { return packed.end(s) - packed.begin(s); });
     auto const scratch = self.workspace().per_thread(attend_bytes<T>());
     parallel_for(tiles.count() * shape.heads, [&](Index task) {
       Index const tile = tiles.count() - 1 - task / shape.heads, head = task % shape.heads;  // late, long tiles first
-      auto const s = static_cast<std::size_t>(tiles.sequence_of(tile));
-      Index const first = cu[s], row = tiles.row_of(tile), t = first + row, column = head * shape.head_dim;
+      Index const s = tiles.sequence_of(tile), row = tiles.row_of(tile), prefix = packed.prefix(s);
+      Index const first = packed.begin(s), head_row = packed.begin(packed.head(s)), t = first + row, column = head * shape.head_dim;
       Index const kv = head / (shape.heads / shape.kv_heads) * shape.head_dim;
-      QueryRows<T> const queries{q.row(t) + column, q.stride, std::min<Index>(query_tile, cu[s + 1] - t), row, 1};
-      KeyRows<T> const keys{k.row(first) + kv, v.row(first) + kv, k.stride, v.stride};
+      QueryRows<T> const queries{q.row(t) + column, q.stride, std::min(query_tile, packed.end(s) - t), prefix + row, 1};
+      KeyRows<T> const keys{k.row(first) + kv, v.row(first) + kv, k.stride, v.stride, k.row(head_row) + kv, v.row(head_row) + kv, prefix};
       attend(self, queries, keys, shape, scratch.mine(), o.row(t) + column, o.stride,
              [&](Index i, T value) { lse.row(t + i)[head] = value; });
     });

@@ -16,14 +16,22 @@ namespace graft::detail {
 inline constexpr Index query_tile = 64;
 inline constexpr Index key_tile = 128;
 
-/// Keys and values of one head of one sequence; row j is token j of the sequence.
+/// Keys and values of one head of one sequence: its first `prefix` tokens lie at prefix_k, prefix_v, the others at k, v.
 template <class T>
 struct KeyRows {
   T const* k;
   T const* v;
   Index k_stride;
   Index v_stride;
+  T const* prefix_k = nullptr;
+  T const* prefix_v = nullptr;
+  Index prefix = 0;
 };
+
+/// How many keys from key `first` on make a tile: they lie together, and end before `end`.
+[[nodiscard]] inline Index tile_keys(Index first, Index prefix, Index end) {
+  return std::min(key_tile, (first < prefix ? prefix : end) - first);
+}
 
 /// Some rows of queries that read the same keys. Row i stands at position `position + i·step` of its sequence (step 0:
 /// the heads of one token).
@@ -91,10 +99,13 @@ void attend(Backend& backend, QueryRows<T> const& queries, KeyRows<T> const& key
   std::fill_n(max, queries.rows, -std::numeric_limits<T>::infinity());
   std::fill_n(sum, queries.rows, T{0});
   Index const begin = queries.first_key(0, shape.window), end = queries.end_key(queries.rows - 1);
-  for (Index first = begin; first < end; first += key_tile) {
-    Index const n = std::min(key_tile, end - first);
+  for (Index first = begin, n = 0; first < end; first += n) {
+    n = tile_keys(first, keys.prefix, end);
+    bool const shared = first < keys.prefix;
+    T const* const k = shared ? keys.prefix_k + first * keys.k_stride : keys.k + (first - keys.prefix) * keys.k_stride;
+    T const* const v = shared ? keys.prefix_v + first * keys.v_stride : keys.v + (first - keys.prefix) * keys.v_stride;
     backend.tile_gemm(Op::none, Op::transpose, queries.rows, n, shape.head_dim, static_cast<T>(shape.scale), queries.q,
-                      queries.stride, keys.k + first * keys.k_stride, keys.k_stride, T{0}, scores, key_tile);
+                      queries.stride, k, keys.k_stride, T{0}, scores, key_tile);
     for (Index i = 0; i < queries.rows; ++i) {
       T* const row = scores + i * key_tile;
       VisibleKeys const visible(queries, i, shape.window, first, n);
@@ -112,7 +123,7 @@ void attend(Backend& backend, QueryRows<T> const& queries, KeyRows<T> const& key
       }
     }
     backend.tile_gemm(Op::none, Op::none, queries.rows, shape.head_dim, n, T{1}, static_cast<T const*>(scores), key_tile,
-                      keys.v + first * keys.v_stride, keys.v_stride, first == begin ? T{0} : T{1}, o, o_stride);
+                      v, keys.v_stride, first == begin ? T{0} : T{1}, o, o_stride);
   }
   for (Index i = 0; i < queries.rows; ++i) {
     scale_row(o + i * o_stride, shape.head_dim, T{1} / sum[i]);
