@@ -2,12 +2,10 @@
 #pragma once
 
 #include <graft/loss/preference/log_sigmoid.hpp>
-#include <graft/loss/reward/reward_batch.hpp>
-#include <graft/loss/reward/reward_statistics.hpp>
+#include <graft/loss/reward/group_loss.hpp>
 #include <graft/loss/score_loss.hpp>
 
-#include <algorithm>
-#include <cmath>
+#include <cstddef>
 #include <span>
 
 namespace graft {
@@ -26,35 +24,27 @@ struct BradleyTerry {
   double center_rewards_coefficient = 0;
 
   LossReport operator()(std::span<double const> scores, Batch const& batch, std::span<double> gradient) const {
-    require(std::isfinite(center_rewards_coefficient) && center_rewards_coefficient >= 0, "bradley_terry",
-            "center_rewards_coefficient must be 0 or more: got ", center_rewards_coefficient);
-    RewardGroups const groups("bradley_terry", scores, batch, gradient);
-    std::ranges::fill(gradient, 0.0);
-    RewardStatistics statistics;
-    statistics.add(scores, batch);
-    LossReport report{.weight = static_cast<double>(groups.size()), .metrics = statistics.metrics()};
-    double centering = 0;
-    for (std::size_t g = 0; g < groups.size(); ++g) {
-      auto const group = groups[g];
+    return mean_over_groups("bradley_terry", center_rewards_coefficient, scores, batch, gradient,
+                            [&](RewardGroup const& group, double normalizer) {
       auto const for_each_pair = [&](auto&& f) {
         for (std::size_t i = group.first; i < group.first + group.size; ++i)
           for (std::size_t j = i + 1; j < group.first + group.size; ++j)
             if (batch.ranks[j] > batch.ranks[i]) f(i, j);
       };
+      GroupCost cost;
       double pairs = 0;
       for_each_pair([&](std::size_t, std::size_t) { ++pairs; });
       for_each_pair([&](std::size_t i, std::size_t j) {
         double const lead = scores[i] - scores[j] - group.margin, sum = scores[i] + scores[j];
-        report.negative_log_likelihood -= log_sigmoid(lead) / pairs;
-        centering += sum * sum / pairs;
-        double const scale = 1 / (pairs * groups.normalizer());
+        cost.negative_log_likelihood -= log_sigmoid(lead) / pairs;
+        cost.centering += sum * sum / pairs;
+        double const scale = 1 / (pairs * normalizer);
         double const pull = scale * sigmoid(-lead), weigh = scale * center_rewards_coefficient * 2 * sum;
         gradient[i] += weigh - pull;
         gradient[j] += weigh + pull;
       });
-    }
-    report.value = (report.negative_log_likelihood + center_rewards_coefficient * centering) / groups.normalizer();
-    return report;
+      return cost;
+    });
   }
 };
 

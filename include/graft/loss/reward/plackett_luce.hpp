@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <graft/loss/reward/reward_batch.hpp>
-#include <graft/loss/reward/reward_statistics.hpp>
+#include <graft/loss/reward/group_loss.hpp>
 #include <graft/loss/score_loss.hpp>
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <span>
 
 namespace graft {
@@ -24,23 +24,16 @@ struct PlackettLuce {
   double center_rewards_coefficient = 0;
 
   LossReport operator()(std::span<double const> scores, Batch const& batch, std::span<double> gradient) const {
-    require(std::isfinite(center_rewards_coefficient) && center_rewards_coefficient >= 0, "plackett_luce",
-            "center_rewards_coefficient must be 0 or more: got ", center_rewards_coefficient);
-    RewardGroups const groups("plackett_luce", scores, batch, gradient);
     require(std::ranges::all_of(batch.margins, [](float margin) { return margin == 0; }), "plackett_luce",
             "margins belong to pairs: use bradley_terry, or leave them out");
-    std::ranges::fill(gradient, 0.0);
-    RewardStatistics statistics;
-    statistics.add(scores, batch);
-    LossReport report{.weight = static_cast<double>(groups.size()), .metrics = statistics.metrics()};
-    double centering = 0;
-    for (std::size_t g = 0; g < groups.size(); ++g) {
-      auto const group = groups[g];
+    return mean_over_groups("plackett_luce", center_rewards_coefficient, scores, batch, gradient,
+                            [&](RewardGroup const& group, double normalizer) {
+      GroupCost cost;
       std::size_t const end = group.first + group.size;
       double const share = 2 / static_cast<double>(group.size);
       double sum_of_pair = 0;  // as large as that of two average answers
       for (std::size_t k = group.first; k < end; ++k) sum_of_pair += share * scores[k];
-      centering += sum_of_pair * sum_of_pair;
+      cost.centering = sum_of_pair * sum_of_pair;
       for (std::size_t k = group.first; k < end; ++k) {
         auto const competes = [&](std::size_t j) { return j == k || batch.ranks[j] > batch.ranks[k]; };
         double top = scores[k], sum = 0;
@@ -48,14 +41,13 @@ struct PlackettLuce {
           if (competes(j)) top = std::max(top, scores[j]);
         for (std::size_t j = k; j < end; ++j)
           if (competes(j)) sum += std::exp(scores[j] - top);
-        report.negative_log_likelihood += top + std::log(sum) - scores[k];
+        cost.negative_log_likelihood += top + std::log(sum) - scores[k];
         for (std::size_t j = k; j < end; ++j)
-          if (competes(j)) gradient[j] += std::exp(scores[j] - top) / (sum * groups.normalizer());
-        gradient[k] += (2 * center_rewards_coefficient * sum_of_pair * share - 1) / groups.normalizer();
+          if (competes(j)) gradient[j] += std::exp(scores[j] - top) / (sum * normalizer);
+        gradient[k] += (2 * center_rewards_coefficient * sum_of_pair * share - 1) / normalizer;
       }
-    }
-    report.value = (report.negative_log_likelihood + center_rewards_coefficient * centering) / groups.normalizer();
-    return report;
+      return cost;
+    });
   }
 };
 
