@@ -10,5 +10,6 @@
 #include <graft/data/ranked_record.tpp>
 #include <graft/data/record.tpp>
 #include <graft/data/tokenize_record.tpp>
-// reads with functions of the record's
+// read with functions of the record's
 #include <graft/data/preference_record.tpp>
+#include <graft/data/unpaired_record.tpp>

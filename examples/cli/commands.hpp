@@ -12,6 +12,7 @@ void add_score(CLI::App& app);
 void add_grpo(CLI::App& app);
 void add_ppo(CLI::App& app);
 void add_dpo(CLI::App& app);
+void add_kto(CLI::App& app);
 void add_nll(CLI::App& app);
 void add_generate(CLI::App& app);
 void add_chat(CLI::App& app);

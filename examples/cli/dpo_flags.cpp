@@ -10,11 +10,12 @@ void add_dpo_flags(CLI::App& app, DpoFlags& flags) {
   auto const groups = add_training_flags(app, flags);
   groups.data->add_option("--truncation-mode", flags.truncation_mode, "which end of a record that is too long is kept")
       ->check(CLI::IsMember({"keep_start", "keep_end"}))->capture_default_str();
+  groups.data->add_flag("--no-shared-prompts", flags.no_shared_prompts, "compute the prompt of a pair for each of its answers");
   auto* loss = app.add_option_group("preferences");
   loss->add_option("--loss", flags.loss, "one or several of: " + CLI::detail::join(pair_losses, ", "))
       ->check(CLI::IsMember(pair_losses))->delimiter(',')->capture_default_str();
   loss->add_option("--loss-weights", flags.loss_weights, "one for each loss; default: all 1")->delimiter(',');
-  loss->add_option("--beta", flags.beta, "how closely the policy is held to the reference")->capture_default_str();
+  add_preference_flags(*loss, flags);
   loss->add_option("--label-smoothing", flags.label_smoothing, "share of pairs taken to be swapped (sigmoid, robust, exo_pair, aot, cpo, simpo)")
       ->capture_default_str();
   loss->add_option("--f-divergence", flags.f_divergence, "what holds the policy near the reference")
@@ -26,10 +27,6 @@ void add_dpo_flags(CLI::App& app, DpoFlags& flags) {
   loss->add_option("--simpo-gamma", flags.simpo_gamma, "margin of simpo")->capture_default_str();
   loss->add_option("--cpo-alpha", flags.cpo_alpha, "weight of cpo's NLL")->capture_default_str();
   loss->add_flag("--reference-free", flags.reference_free, "no reference: all answers are equally likely to it");
-  loss->add_option("--reference", flags.reference, "initial: the policy as it begins; base: the model without adapter")
-      ->check(CLI::IsMember({"initial", "base"}))->capture_default_str();
-  loss->add_flag("--precompute-ref-log-probs", flags.precompute_ref_log_probs,
-                 "ask the reference about all pairs first, and keep its answers in OUTPUT/reference.safetensors");
 }
 
 void add_dpo_options(RunOptions& options, DpoFlags const& flags) {
@@ -37,7 +34,7 @@ void add_dpo_options(RunOptions& options, DpoFlags const& flags) {
   for (double const weight : flags.loss_weights) weights += std::to_string(weight) + " ";
   set_option(options, "loss", CLI::detail::join(flags.loss, ","));
   set_option(options, "loss-weights", weights);
-  set_option(options, "beta", flags.beta);
+  add_preference_options(options, flags);
   set_option(options, "label-smoothing", flags.label_smoothing);
   set_option(options, "f-divergence", flags.f_divergence);
   set_option(options, "f-alpha", flags.f_alpha);
@@ -47,9 +44,8 @@ void add_dpo_options(RunOptions& options, DpoFlags const& flags) {
   set_option(options, "simpo-gamma", flags.simpo_gamma);
   set_option(options, "cpo-alpha", flags.cpo_alpha);
   set_option(options, "reference-free", flags.reference_free);
-  set_option(options, "reference", flags.reference);
-  set_option(options, "precompute-ref-log-probs", flags.precompute_ref_log_probs);
   set_option(options, "truncation-mode", flags.truncation_mode);
+  set_option(options, "no-shared-prompts", flags.no_shared_prompts);
 }
 
 static graft::AnyObjective objective_of(std::string const& name, DpoFlags const& flags) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "training_flags.hpp"
+#include "preference_flags.hpp"
 
 #include <graft/loss/preference/objective_sum.hpp>
 #include <graft/loss/preference/dpo.hpp>
@@ -11,15 +11,10 @@
 
 namespace cli {
 
-/// What `graft dpo` has beside every trainer's flags, with TRL's names and defaults.
-struct DpoFlags : TrainingFlags {
-  DpoFlags() {
-    learning_rate = 1e-6;
-    max_length = 1024;
-  }
+/// What `graft dpo` has beside the flags of every trainer on judged answers, with TRL's names and defaults.
+struct DpoFlags : PreferenceFlags {
   std::vector<std::string> loss{"sigmoid"};
   std::vector<double> loss_weights;
-  double beta = 0.1;
   double label_smoothing = 0;
   std::string f_divergence = "reverse_kl";
   double f_alpha = 0.5;
@@ -29,9 +24,8 @@ struct DpoFlags : TrainingFlags {
   double simpo_gamma = 0.5;
   double cpo_alpha = 1;
   bool reference_free = false;
-  std::string reference = "initial";
-  bool precompute_ref_log_probs = false;
   std::string truncation_mode = "keep_start";
+  bool no_shared_prompts = false;
 };
 
 void add_dpo_flags(CLI::App& app, DpoFlags& flags);

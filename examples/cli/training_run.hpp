@@ -26,6 +26,9 @@ struct Trainer {
   std::function<graft::EvaluationSummary()> evaluate{};   ///< on held-out data; empty: there is none
   std::size_t program_bytes = 0;                          ///< resident before the model was built: for --memory-limit
   bool base_passes = false;                               ///< the data runs the model without gradient as it makes batches
+  /// What it carries beside weights and optimizer: notes that in the state after each step, and takes it back when resumed.
+  std::function<void(graft::StepContext const&, graft::TrainerState&)> after_step{};
+  std::function<void(graft::TrainerState const&)> resumed{};
 };
 
 /// The data that batches are made of, where `data` is another source with something added: its own steps cost no pass.
@@ -36,6 +39,17 @@ template <class Data>
   else
     return data;
 }
+
+/// Calls a trainer's `after_step`, before a checkpoint is written.
+struct CarryState {
+  Trainer const& trainer;
+  graft::TrainerState& state;
+
+  graft::Flow on_step_end(graft::StepContext const& context) {
+    if (trainer.after_step) trainer.after_step(context, state);
+    return graft::Flow::proceed;
+  }
+};
 
 /// A whole run: optimizer and schedule from the flags, memory reserved, resumed if asked for, then `graft::train` with
 /// metrics, progress, evaluations, checkpoints and, at the end, the best weights and the picture of the loss.
@@ -66,6 +80,7 @@ void run_training(TrainingFlags const& flags, Trainer const& trainer, Model& mod
     graft::check_same_options(graft::read_trainer_state(*checkpoint), state.options, *checkpoint);
     state = graft::load_checkpoint(*checkpoint, model, optimizer);
     data.seek(state.cursor);
+    if (trainer.resumed) trainer.resumed(state);
     std::cerr << "resuming from " << checkpoint->string() << '\n';
   }
   model.set_dropout(flags.seed, state.dropout_pass);
@@ -101,10 +116,11 @@ void run_training(TrainingFlags const& flags, Trainer const& trainer, Model& mod
                                     .max_grad_norm = flags.max_grad_norm > 0 ? flags.max_grad_norm
                                                                              : std::numeric_limits<double>::infinity(),
                                     .count_flops = true};
+  CarryState carry{trainer, state};
   if (trainer.evaluate)
-    graft::train(model, loss, optimizer, schedule, data, options, show, log, evaluate, save);
+    graft::train(model, loss, optimizer, schedule, data, options, carry, show, log, evaluate, save);
   else
-    graft::train(model, loss, optimizer, schedule, data, options, show, log, save);
+    graft::train(model, loss, optimizer, schedule, data, options, carry, show, log, save);
 
   if (flags.eval_steps > 0 && trainer.evaluate && state.best_step != state.step) {
     (void)graft::load_checkpoint(best, model, optimizer);

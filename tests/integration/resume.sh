@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Kills a training run with SIGKILL again and again and resumes it: its adapter must have the same bits as that of a run
-# that nobody disturbed.   resume.sh GRAFT MAKE_TINY_MODEL WORK_FOLDER [lora | full | dpo]
+# that nobody disturbed.   resume.sh GRAFT MAKE_TINY_MODEL WORK_FOLDER [lora | full | dpo | kto | bco]
 set -eu
 . "$(dirname "$0")/kill_and_resume.sh"
 graft=$1 maker=$2 work=$3 method=${4:-lora}
@@ -14,14 +14,17 @@ while [ $i -lt 60 ]; do
   i=$((i + 1))
   prompt='"prompt":[{"role":"user","content":"Order '$((i * 37))' of a thing, please."}]'
   answer='[{"role":"assistant","content":"{\"order\":'$((i * 37))'}"}]'
-  if [ "$method" = dpo ]; then
-    printf '{%s,"chosen":%s,"rejected":[{"role":"assistant","content":"No."}]}\n' "$prompt" "$answer"
-  else
-    printf '{%s,"completion":%s}\n' "$prompt" "$answer"
-  fi
+  case $method in
+    dpo) printf '{%s,"chosen":%s,"rejected":[{"role":"assistant","content":"No."}]}\n' "$prompt" "$answer" ;;
+    kto | bco) printf '{%s,"completion":%s,"label":%s}\n' "$prompt" "$answer" "$([ $((i % 3)) = 0 ] && echo false || echo true)" ;;
+    *) printf '{%s,"completion":%s}\n' "$prompt" "$answer" ;;
+  esac
 done >"$work/train.jsonl"
 command=sft
-[ "$method" != dpo ] || { command=dpo method=lora; }
+case $method in
+  dpo) command=dpo method=lora ;;
+  kto | bco) command="kto --loss $method" method=lora ;;
+esac
 
 # train OUTPUT [--resume]: becomes the program, so call it in a shell of its own; there a kill hits the program itself.
 train() {

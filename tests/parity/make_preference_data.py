@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What TRL's DPOTrainer makes of preference records: token ids and completion masks after its collator.
+"""What TRL's DPOTrainer and KTOTrainer make of preference records: token ids and completion masks after their collators.
 
     python tests/parity/make_preference_data.py      rewrites tests/fixtures/preference/
 
 The tokenizer is the one of make_sft_data.py, whose folder must be there. `DPOTrainer._prepare_dataset` and
 `DataCollatorForPreference` run on the records; no model is made. A set names its file, the trainer's options, and for each
 record that the trainer keeps (`record`: number of the line from 0) both answers' ids and how many of their last tokens are
-in the completion mask.
+in the completion mask. An `unpaired` set has single answers, its batch size, and for each answer the ids and the number of completion
+tokens of itself and of the mismatched sequence that the KL is estimated on, batch by batch in the file's order.
 """
 
 import json
@@ -17,6 +18,7 @@ from fixture_files import FIXTURES, write_json
 from datasets import Dataset, disable_progress_bars
 from transformers import PreTrainedTokenizerFast
 from trl.trainer.dpo_trainer import DataCollatorForPreference, DPOTrainer
+from trl.trainer.kto_trainer import DataCollatorForUnpairedPreference, KTOTrainer
 
 from make_sft_data import message, turns
 
@@ -52,6 +54,25 @@ SETS = [("chat", "tokenizer", {}), ("implicit_chat", "tokenizer", {}), ("text", 
         ("chat", "tokenizer", {"max_length": 24, "truncation_mode": "keep_end"}), ("text", "tokenizer", {"max_length": 16})]
 
 
+UNPAIRED = {f"unpaired_{name}": [{"prompt": r["prompt"], "completion": r["chosen" if i % 3 else "rejected"], "label": i % 3 != 0}
+                                 for i, r in enumerate(FILES[name])] for name in ("chat", "text")}
+UNPAIRED_SETS = [("unpaired_chat", {}, 3), ("unpaired_text", {}, 4), ("unpaired_chat", {"max_length": 48}, 4), ("unpaired_text", {"max_length": 16}, 2)]
+
+
+def unpaired_rows(records: list[dict], tokens: PreTrainedTokenizerFast, batch_size: int, max_length=None) -> list[dict]:
+    args = types.SimpleNamespace(dataset_num_proc=None, max_length=max_length, per_device_train_batch_size=batch_size)
+    trainer = types.SimpleNamespace(_tokenizer=tokens, calculate_KL=True, desirable_weight=1.0, undesirable_weight=1.0)
+    data = KTOTrainer._prepare_dataset(trainer, Dataset.from_list([{**r, "record": i} for i, r in enumerate(records)]), tokens, args, "train")
+    collator = DataCollatorForUnpairedPreference(pad_token_id=tokens.pad_token_id, max_length=max_length)
+    kept = []
+    for row in data:
+        one = collator([row])
+        kept.append({"record": row["record"], "label": row["label"],
+                     "ids": one["input_ids"][0].tolist(), "completion": int(one["completion_mask"].sum()),
+                     "kl_ids": one["KL_input_ids"][0].tolist(), "kl_completion": int(one["KL_completion_mask"].sum())})
+    return kept
+
+
 def rows(records: list[dict], tokens: PreTrainedTokenizerFast, max_length=None, truncation_mode="keep_start") -> list[dict]:
     args = types.SimpleNamespace(dataset_num_proc=None, max_length=max_length, truncation_mode=truncation_mode)
     data = Dataset.from_list([{**record, "record": i} for i, record in enumerate(records)])
@@ -73,7 +94,7 @@ def main() -> None:
     folder = FIXTURES / "preference"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    for name, records in FILES.items():
+    for name, records in {**FILES, **UNPAIRED}.items():
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in records), encoding="utf-8")
     sets = []
     for name, tokenizer, options in SETS:
@@ -81,7 +102,13 @@ def main() -> None:
         kept = rows(FILES[name], tokens, **options)
         sets.append({"data": f"{name}.jsonl", "tokenizer": tokenizer, "options": options, "rows": kept})
         print(name, tokenizer, options, len(kept), "of", len(FILES[name]))
-    write_json(folder / "expected.json", {"sets": sets}, __file__)
+    unpaired = []
+    for name, options, batch_size in UNPAIRED_SETS:
+        tokens = PreTrainedTokenizerFast.from_pretrained(FIXTURES / "sft" / "tokenizer")
+        kept = unpaired_rows(UNPAIRED[name], tokens, batch_size, **options)
+        unpaired.append({"data": f"{name}.jsonl", "options": options, "batch_size": batch_size, "rows": kept})
+        print(name, options, len(kept), "of", len(UNPAIRED[name]))
+    write_json(folder / "expected.json", {"sets": sets, "unpaired": unpaired}, __file__)
 
 
 if __name__ == "__main__":

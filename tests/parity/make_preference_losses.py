@@ -4,7 +4,8 @@
     python tests/parity/make_preference_losses.py      rewrites tests/fixtures/loss/preference.json
 
 `DPOTrainer._compute_loss` and `KTOTrainer._compute_loss` run on a stand-in for the model that returns given
-log-probabilities; CPO and ORPO are TRL's `cpo_loss` and `odds_ratio_loss`. No model is made.
+log-probabilities; CPO and ORPO are TRL's `cpo_loss` and `odds_ratio_loss`. No model is made. BCO, whose trainer TRL 1.16 no longer has,
+is its formula in torch.
 """
 
 import types
@@ -105,6 +106,18 @@ def kto(data, labels, kl, loss_type, beta, desirable, undesirable):
     return {"loss": loss.item(), "gradient": (free.grad * mask[:, 1:]).tolist(), "metrics": metrics}
 
 
+def bco(data, labels, beta, past_reward, past_answers):
+    """-log σ(r - δ) and -log σ(-(r - δ)), δ the mean of all rewards so far: Jung et al. 2024 with TRL 1.10's running mean."""
+    mask, policy, reference, *_ = data
+    free = policy.clone().requires_grad_()
+    rewards = beta * (free.sum(1) - reference.sum(1))
+    delta = (past_reward + rewards.detach().sum()) / (past_answers + len(labels))
+    sides = torch.tensor([1.0 if label else -1.0 for label in labels], dtype=torch.float64)
+    loss = -torch.nn.functional.logsigmoid(sides * (rewards - delta)).mean()
+    loss.backward()
+    return {"loss": loss.item(), "gradient": (free.grad * mask[:, 1:]).tolist(), "metrics": {"delta": float(delta)}}
+
+
 def free_of_reference(data, name, beta, **options):
     """CPO, SimPO and ORPO. The NLL is that of TRL's CPO: the mean a token of the chosen completions."""
     mask, policy, *_ = data
@@ -164,6 +177,9 @@ def main() -> None:
             for kl in (0.8, -0.5):
                 cases.append({"loss": loss_type, "beta": 0.3, "kl": kl, "labels": labels, "desirable_weight": 1.3,
                               "undesirable_weight": 0.7, "expected": kto(data, labels, kl, loss_type, 0.3, 1.3, 0.7)})
+    for past_reward, past_answers in ((0.0, 0), (-3.5, 20)):
+        cases.append({"loss": "bco", "beta": 0.3, "labels": labels, "past_reward": past_reward, "past_answers": past_answers,
+                      "expected": bco(data, labels, 0.3, past_reward, past_answers)})
     mask, policy, reference, mean_logits, entropy = data
     write_json(FIXTURES / "loss" / "preference.json", {
         "prompt": PROMPT, "lengths": LENGTHS, "policy": policy.tolist(), "reference": reference.tolist(),

@@ -116,7 +116,8 @@ template <BatchSource Data>
 }
 
 /// Makes a step's micro-batches, reusing the memory of those in `step`. Each one's normalizer is the weight of the
-/// whole step, so that the sum of their losses, and of their gradients, is that of one large batch.
+/// whole step, so that the sum of their losses, and of their gradients, is that of one large batch. What else a kind of batch
+/// is to know of its whole step it takes from `Batch::share_step(step)`, if there is one.
 template <BatchSource Data>
 void build_step(std::vector<typename Data::Batch>& step, Data const& data,
                 std::vector<std::vector<Index>> const& plan) {
@@ -129,6 +130,7 @@ void build_step(std::vector<typename Data::Batch>& step, Data const& data,
     weight += batch.total_weight();
   }
   for (auto& batch : step) batch.normalizer = weight;
+  if constexpr (requires { Data::Batch::share_step(step); }) Data::Batch::share_step(step);
 }
 
 }  // namespace graft

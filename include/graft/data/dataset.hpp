@@ -10,9 +10,11 @@
 #include <graft/loss/token_batch.hpp>
 
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -58,7 +60,8 @@ struct DatasetOptions {
 namespace detail {
 
 /// Cuts an example to the length limit, counts it, and keeps it if something is still learnt from it.
-inline void add_example(std::vector<Example>& examples, DatasetReport& report, Example example, Truncation truncation) {
+template <std::derived_from<Example> E>
+void add_example(std::vector<E>& examples, DatasetReport& report, std::type_identity_t<E> example, Truncation truncation) {
   report.longest = std::max(report.longest, example.tokens());
   Index const before = example.tokens();
   if (example.truncate(report.max_length, truncation)) {

@@ -4,6 +4,7 @@
 #include <graft/data/dataset.hpp>
 
 #include <graft/config.hpp>
+#include <graft/data/fingerprint.hpp>
 
 namespace graft {
 
@@ -16,14 +17,9 @@ GRAFT_INLINE Dataset::Dataset(std::vector<Example> examples, DatasetReport repor
 }
 
 GRAFT_INLINE std::uint64_t Dataset::fingerprint() const {
-  std::uint64_t hash = 0xcbf29ce484222325u;
-  auto const mix = [&hash](Index value) { hash = (hash ^ static_cast<std::uint64_t>(value)) * 0x100000001b3u; };
-  for (Example const& example : examples_) {
-    mix(example.tokens());
-    for (auto const id : example.ids) mix(id);
-    for (TokenSpan const& span : example.supervised) mix(span.begin), mix(span.end);
-  }
-  return hash;
+  Fingerprint fingerprint;
+  for (Example const& example : examples_) fingerprint.mix(example);
+  return fingerprint.value();
 }
 
 }  // namespace graft

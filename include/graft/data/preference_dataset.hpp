@@ -4,6 +4,7 @@
 #include <graft/core/error.hpp>
 #include <graft/data/dataset.hpp>
 #include <graft/data/dataset_report.hpp>
+#include <graft/data/fingerprint.hpp>
 #include <graft/data/preference_pair.hpp>
 #include <graft/data/read_records.hpp>
 
@@ -17,9 +18,11 @@
 namespace graft {
 
 /// The pairs of one file, all read and checked: each answer has at least one supervised token. In the report, a record is a
-/// pair, and tokens are those of both answers.
+/// pair, and tokens are those of both answers, a prompt that they share counted once. Models `BatchSource`.
 class PreferenceDataset {
  public:
+  using Batch = PreferenceBatch;
+
   explicit PreferenceDataset(std::vector<PreferencePair> pairs, DatasetReport report = {})
       : pairs_(std::move(pairs)), report_(std::move(report)) {
     require(!pairs_.empty(), "data", "a data set must have at least one pair");
@@ -30,21 +33,18 @@ class PreferenceDataset {
 
   [[nodiscard]] Index size() const { return static_cast<Index>(pairs_.size()); }
   [[nodiscard]] PreferencePair const& operator[](Index i) const { return pairs_[static_cast<std::size_t>(i)]; }
-  [[nodiscard]] std::vector<PreferencePair> const& pairs() const { return pairs_; }
+  [[nodiscard]] std::vector<PreferencePair> const& examples() const { return pairs_; }
   [[nodiscard]] DatasetReport const& report() const { return report_; }
   [[nodiscard]] std::string const& path() const { return report_.path; }
 
-  /// FNV-1a over all tokens and spans: tells whether a checkpoint's cursor, or cached log-probabilities, belong to this data.
   [[nodiscard]] std::uint64_t fingerprint() const {
-    std::uint64_t hash = 0xcbf29ce484222325u;
-    auto const mix = [&hash](Index value) { hash = (hash ^ static_cast<std::uint64_t>(value)) * 0x100000001b3u; };
-    for (auto const& pair : pairs_)
-      for (auto const* answer : {&pair.chosen, &pair.rejected}) {
-        mix(answer->tokens());
-        for (auto const id : answer->ids) mix(id);
-        for (TokenSpan const& span : answer->supervised) mix(span.begin), mix(span.end);
-      }
-    return hash;
+    Fingerprint fingerprint;
+    for (auto const& pair : pairs_) {
+      fingerprint.mix(pair.chosen);
+      fingerprint.mix(pair.rejected);
+      fingerprint.mix(pair.shared);
+    }
+    return fingerprint.value();
   }
 
  private:
@@ -56,13 +56,13 @@ namespace detail {
 
 /// Cuts both answers to the length limit, each for itself, counts that, and keeps the pair if both are still learnt.
 inline void add_pair(std::vector<PreferencePair>& pairs, DatasetReport& report, PairTokens tokens, Index record, Index line,
-                     Truncation truncation) {
+                     Truncation truncation, bool share_prompts) {
   auto const make = [&](std::vector<std::int32_t> ids) {
     Example answer{std::move(ids), {}, record, line};
     append_span(answer.supervised, tokens.prompt_tokens, answer.tokens());
     return answer;
   };
-  PreferencePair pair{make(std::move(tokens.chosen)), make(std::move(tokens.rejected))};
+  PreferencePair pair{make(std::move(tokens.chosen)), make(std::move(tokens.rejected)), line};
   report.longest = std::max({report.longest, pair.chosen.tokens(), pair.rejected.tokens()});
   Index const before = pair.tokens();
   bool const cut_chosen = pair.chosen.truncate(report.max_length, truncation);
@@ -75,6 +75,7 @@ inline void add_pair(std::vector<PreferencePair>& pairs, DatasetReport& report, 
     report.dropped_lines.push_back(line);
     return;
   }
+  if (share_prompts) pair.shared = shareable(pair.chosen, pair.rejected);
   report.tokens += pair.tokens();
   report.supervised_tokens += pair.chosen.supervised_tokens() + pair.rejected.supervised_tokens();
   pairs.push_back(std::move(pair));
@@ -85,6 +86,7 @@ inline void add_pair(std::vector<PreferencePair>& pairs, DatasetReport& report, 
 struct PreferenceDatasetOptions {
   Index max_length = 1024;  ///< tokens of prompt and answer; longer ones are cut
   Truncation truncation = Truncation::keep_start;
+  bool share_prompts = true;  ///< what both answers begin with is computed once
   PreferenceFields fields = {};
   LineReaderOptions lines = {};
 };
@@ -103,7 +105,7 @@ template <class Tokenize>
   read_records(path, options.lines, report, [&](std::string const& line, Index record, Index line_number) {
     PairTokens tokens = tokenize(parse_preference(line, options.fields, report.ignored_keys));
     if (tokens.merged_at_boundary) report.merged_lines.push_back(line_number);
-    detail::add_pair(pairs, report, std::move(tokens), record, line_number, options.truncation);
+    detail::add_pair(pairs, report, std::move(tokens), record, line_number, options.truncation, options.share_prompts);
   });
   require(!pairs.empty(), "data", path, ": no supervised token is left in any of ", report.records, " pairs, each cut to max_length=",
           options.max_length, " (longest ", report.longest, ")");

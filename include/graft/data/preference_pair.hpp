@@ -22,9 +22,18 @@ namespace graft {
 /// Two tokenised answers with their prompts in front; what is learnt of each is its completion.
 struct PreferencePair {
   Example chosen, rejected;
+  Index line = 0;    ///< where it stands in the file, from 1
+  Index shared = 0;  ///< tokens that both begin with and that a batch has once; at most `shareable(chosen, rejected)`
 
-  [[nodiscard]] Index tokens() const { return chosen.tokens() + rejected.tokens(); }
+  /// As it lies in a batch.
+  [[nodiscard]] Index tokens() const { return chosen.tokens() + rejected.tokens() - shared; }
 };
+
+/// Tokens that two examples begin with and that can be computed once: the second one's first prediction needs a row of its own.
+[[nodiscard]] inline Index shareable(Example const& first, Example const& second) {
+  Index const own = second.supervised.empty() ? second.tokens() : std::max<Index>(second.supervised.front().begin, 1);
+  return std::clamp<Index>(detail::common_prefix(first.ids, second.ids), 0, std::min(own, second.tokens()) - 1);
+}
 
 /// A pair before truncation; and what the report should mention of it.
 struct PairTokens {
@@ -74,16 +83,18 @@ namespace detail {
   return std::visit([&](auto const& shape) { return detail::tokenize_pair(shape, tokenizer, format); }, record);
 }
 
+/// Puts an answer behind the sequences of a batch, with how it was judged; `shared` as for `append_example`.
+inline void append_answer(PreferenceBatch& batch, Example const& answer, bool preferred, Index shared = 0) {
+  append_example(batch, answer, shared);
+  Index tokens = 0;
+  for (TokenSpan const& span : answer.supervised) tokens += span.end - span.begin;
+  close_sequence(batch, preferred, tokens);
+}
+
 /// Puts a pair behind the sequences of a batch: the chosen answer, then the rejected one. The counts of the step stay.
-inline void append_pair(PreferenceBatch& batch, PreferencePair const& pair) {
-  auto const append = [&](Example const& answer, bool chosen) {
-    append_example(batch, answer);
-    Index tokens = 0;
-    for (TokenSpan const& span : answer.supervised) tokens += span.end - span.begin;
-    close_sequence(batch, chosen, tokens);
-  };
-  append(pair.chosen, true);
-  append(pair.rejected, false);
+inline void append_example(PreferenceBatch& batch, PreferencePair const& pair) {
+  append_answer(batch, pair.chosen, true);
+  append_answer(batch, pair.rejected, false, pair.shared);
 }
 
 }  // namespace graft

@@ -2,19 +2,20 @@
 #pragma once
 
 #include <graft/core/error.hpp>
-#include <graft/data/preference_dataset.hpp>
+#include <graft/data/batch_plan.hpp>
 #include <graft/io/safetensors.hpp>
 #include <graft/io/safetensors_writer.hpp>
 #include <graft/loss/preference/preference_batch.hpp>
 #include <graft/model/transformer.hpp>
 
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <map>
-#include <optional>
+#include <span>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -45,10 +46,19 @@ class ReferencePolicy {
     }
   }
 
-  /// Fills `reference_logprobs`: from what was precomputed, if it was, else by a pass.
-  void fill(PreferenceBatch& batch) {
+  /// Fills `reference_logprobs` of a step's batches: from what was precomputed, if it was, else by a pass.
+  template <std::derived_from<PreferenceBatch> Batch>
+  void fill(std::span<Batch> step) {
+    for (auto& batch : step) {
+      if (places_.empty())
+        compute(batch);
+      else
+        look_up(batch);
+    }
+  }
+  /// The same by a pass in any case.
+  void compute(PreferenceBatch& batch) {
     batch.reference_logprobs.clear();
-    if (!places_.empty()) return look_up(batch);
     if (swaps_) exchange();
     auto const stats = model_->forward(batch, {.adapters = swaps_});
     for (auto const& token : stats) batch.reference_logprobs.push_back(static_cast<float>(token.target_logprob));
@@ -57,27 +67,27 @@ class ReferencePolicy {
 
   /// Computes the log-probabilities of a whole data set, or reads them from `cache` if that holds this data's of this model;
   /// else the file is written. "" keeps them in memory alone. Returns whether they were read.
-  bool precompute(PreferenceDataset const& data, std::filesystem::path const& cache = {}) {
-    std::string const key = cache.empty() ? "" : key_of(data);
+  template <BatchSource Data>
+  bool precompute(Data const& data, std::filesystem::path const& cache = {}) {
+    std::string const key = cache.empty() ? "" : key_of(data.fingerprint());
+    std::map<Index, std::size_t> places;
+    std::size_t predictions = 0;
+    for_each_batch(data, [&](auto const& batch) {
+      for (std::size_t s = 0; s < batch.records.size(); ++s)
+        places.try_emplace(batch.records[s], predictions + static_cast<std::size_t>(batch.cu_predictions[s]));
+      predictions += batch.rows.size();
+    });
     std::vector<float> all;
-    bool const found = !cache.empty() && read(cache, key, data, all);
+    bool const found = !cache.empty() && read(cache, key, predictions, all);
     if (!found) {
-      PreferenceBatch batch;
-      for (Index i = 0; i < data.size();) {
-        clear(batch);
-        do append_pair(batch, data[i++]);
-        while (i < data.size() && batch.tokens() + data[i].tokens() <= tokens_per_pass);
-        fill(batch);
+      for_each_batch(data, [&](auto& batch) {
+        compute(batch);
         all.insert(all.end(), batch.reference_logprobs.begin(), batch.reference_logprobs.end());
-      }
+      });
       if (!cache.empty()) write(cache, key, all);
     }
     logprobs_ = std::move(all);
-    std::size_t at = 0;
-    for (auto const& pair : data.pairs()) {
-      places_[pair.chosen.record] = at;
-      at += static_cast<std::size_t>(pair.chosen.supervised_tokens() + pair.rejected.supervised_tokens());
-    }
+    places_ = std::move(places);
     return found;
   }
 
@@ -96,18 +106,36 @@ class ReferencePolicy {
     }
   }
 
+  /// Calls f with the records of a data set in their order, as batches of about `tokens_per_pass` tokens.
+  template <class Data, class F>
+  static void for_each_batch(Data const& data, F&& f) {
+    typename Data::Batch batch;
+    for (Index i = 0; i < data.size();) {
+      batch.clear();
+      do append_example(batch, data[i++]);
+      while (i < data.size() && batch.tokens() + data[i].tokens() <= tokens_per_pass);
+      f(batch);
+    }
+  }
+
   void look_up(PreferenceBatch& batch) const {
-    for (std::size_t s = 0; s < batch.records.size(); s += 2) {  // both answers of a pair lie together
-      auto const place = places_.find(batch.records[s]);
-      require(place != places_.end(), "reference", "record ", batch.records[s], " is not of the data that was precomputed");
-      auto const first = logprobs_.begin() + static_cast<std::ptrdiff_t>(place->second);
-      batch.reference_logprobs.insert(batch.reference_logprobs.end(), first, first + (batch.cu_predictions[s + 2] - batch.cu_predictions[s]));
+    batch.reference_logprobs.clear();
+    std::size_t at = 0;
+    for (std::size_t s = 0; s < batch.records.size(); ++s) {
+      if (s == 0 || batch.records[s] != batch.records[s - 1]) {  // the answers of one record lie together
+        auto const place = places_.find(batch.records[s]);
+        require(place != places_.end(), "reference", "record ", batch.records[s], " is not of the data that was precomputed");
+        at = place->second;
+      }
+      auto const count = static_cast<std::size_t>(batch.predictions(static_cast<Index>(s)));
+      auto const first = logprobs_.begin() + static_cast<std::ptrdiff_t>(at);
+      batch.reference_logprobs.insert(batch.reference_logprobs.end(), first, first + static_cast<std::ptrdiff_t>(count));
+      at += count;
     }
   }
 
   /// Of the data and of all weights, as this backend computes with them.
-  [[nodiscard]] std::string key_of(PreferenceDataset const& data) const {
-    std::uint64_t hash = data.fingerprint();
+  [[nodiscard]] std::string key_of(std::uint64_t hash) const {
     auto const mix = [&](std::vector<T> const& values) {
       std::uint64_t word = 0;
       for (T const& value : values) {
@@ -131,16 +159,14 @@ class ReferencePolicy {
     return key.str();
   }
 
-  [[nodiscard]] static bool read(std::filesystem::path const& cache, std::string const& key, PreferenceDataset const& data,
+  [[nodiscard]] static bool read(std::filesystem::path const& cache, std::string const& key, std::size_t predictions,
                                  std::vector<float>& all) {
     if (!std::filesystem::exists(cache)) return false;
     SafetensorsFile const file(cache);
     auto const owner = file.metadata().find("reference");
     auto const* tensor = file.find("logprobs");
     if (owner == file.metadata().end() || owner->second != key || tensor == nullptr) return false;
-    Index predictions = 0;
-    for (auto const& pair : data.pairs()) predictions += pair.chosen.supervised_tokens() + pair.rejected.supervised_tokens();
-    require(tensor->dtype == "F32" && tensor->bytes.size() == static_cast<std::size_t>(predictions) * sizeof(float), "reference",
+    require(tensor->dtype == "F32" && tensor->bytes.size() == predictions * sizeof(float), "reference",
             cache.string(), " must have ", predictions, " F32 log-probabilities: remove the file");
     all.resize(tensor->bytes.size() / sizeof(float));
     std::memcpy(all.data(), tensor->bytes.data(), tensor->bytes.size());
@@ -155,7 +181,7 @@ class ReferencePolicy {
   bool swaps_;
   std::vector<std::vector<T>> kept_;
   std::vector<T> spare_;
-  std::vector<float> logprobs_;           // precomputed: of all pairs
+  std::vector<float> logprobs_;           // precomputed: of all records
   std::map<Index, std::size_t> places_;   // where those of a record begin
 };
 

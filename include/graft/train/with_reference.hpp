@@ -6,32 +6,35 @@
 #include <graft/data/epoch_range.hpp>
 #include <graft/train/reference_policy.hpp>
 
+#include <ranges>
+#include <span>
 #include <utility>
 #include <vector>
 
 namespace graft {
 
-/// A data source whose batches know what the reference thinks: `reference` fills `reference_logprobs` of each as it is taken.
-/// Everything else is the source's own. Models `DataSource<PreferenceBatch>`.
+/// A data source whose batches know what the reference thinks: `reference.fill(step)` completes the batches of each step as it is
+/// taken (a `ReferencePolicy`, or what adds more to that: `KtoReference`, `BcoReference`). Everything else is the source's own.
+/// Models `DataSource` of the source's batches.
 ///   auto judged = WithReference{pairs, reference};
 template <class Data, class Policy>
 class WithReference {
  public:
+  using Batch = typename Data::Batch;
+
   /// Both are held by reference.
   WithReference(Data& source, Policy& reference) : source_(&source), reference_(&reference) {}
 
   [[nodiscard]] Data& source() { return *source_; }
-  void next_step(std::vector<PreferenceBatch>& step) {
+  void next_step(std::vector<Batch>& step) {
     source_->next_step(step);
-    for (auto& batch : step) reference_->fill(batch);
+    reference_->fill(std::span<Batch>(step));
   }
   [[nodiscard]] auto steps(Index n) {
-    return filled(source_->steps(n), [this](std::vector<PreferenceBatch>& step) {
-      for (auto& batch : step) reference_->fill(batch);
-    });
+    return filled(source_->steps(n), [this](std::vector<Batch>& step) { reference_->fill(std::span<Batch>(step)); });
   }
   [[nodiscard]] auto epochs(Index n) {
-    return filled(source_->epochs(n), [this](PreferenceBatch& batch) { reference_->fill(batch); });
+    return filled(source_->epochs(n), [this](Batch& batch) { reference_->fill(std::span<Batch>(&batch, 1)); });
   }
   [[nodiscard]] DataCursor cursor() const { return source_->cursor(); }
   void seek(DataCursor const& cursor) { source_->seek(cursor); }

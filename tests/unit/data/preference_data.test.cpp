@@ -62,6 +62,33 @@ TEST_CASE("preference data: a pair stays in one micro-batch, and every micro-bat
   CHECK(step[0].normalizer == 2);
 }
 
+TEST_CASE("preference data: what both answers of a pair begin with is there once, but for the token that predicts the first completion") {
+  auto const example = [](std::vector<std::int32_t> ids, Index begin) {
+    auto const end = std::ssize(ids);
+    return Example{std::move(ids), {{begin, end}}};
+  };
+  PreferencePair pair{example({1, 2, 3, 4, 5}, 3), example({1, 2, 3, 4, 6, 7}, 3)};
+  pair.shared = shareable(pair.chosen, pair.rejected);
+  CHECK(pair.shared == 2);  // the third token predicts the completion's first, which is 4 in both
+  CHECK(pair.tokens() == 9);
+  PreferenceBatch batch, apart;
+  append_example(batch, pair);
+  CHECK(batch.ids == std::vector<std::int32_t>{1, 2, 3, 4, 5, 3, 4, 6, 7});
+  CHECK(batch.cu_seqlens == std::vector<std::int32_t>{0, 5, 9});
+  CHECK(batch.prefix_tokens == std::vector<std::int32_t>{0, 2});
+  CHECK(batch.rows == std::vector<std::int32_t>{2, 3, 5, 6, 7});
+  CHECK(batch.targets == std::vector<std::int32_t>{4, 5, 4, 6, 7});
+  CHECK_NOTHROW(validate(batch, 10));
+  pair.shared = 0;
+  append_example(apart, pair);
+  CHECK(apart.targets == batch.targets);
+  CHECK(apart.prefix_tokens.empty());
+  append_example(batch, pair);
+  CHECK(batch.prefix_tokens == std::vector<std::int32_t>{0, 2, 0, 0});
+  CHECK(shareable(example({1, 2}, 0), example({1, 2, 3}, 0)) == 0);
+  CHECK(shareable(example({1, 2, 3}, 2), example({1, 2, 3}, 2)) == 1);
+}
+
 TEST_CASE("preference data: a cursor goes on with the very next pair, and into other data it is refused") {
   PreferenceDataOptions const options{.batch_size = 2, .seed = 9};
   auto data = pairs_of(7, options), other = pairs_of(7, options);
@@ -88,5 +115,5 @@ TEST_CASE("preference data: records that make no sense are refused by what is wr
   CHECK(parse(R"({"chosen": "x", "rejected": "y"})").find("begin with different characters") != std::string::npos);
   CHECK(parse(R"({"chosen": "", "rejected": "y"})").find("must not be empty") != std::string::npos);
   CHECK(message_of([] { (void)pairs_of(3, {}); }) == "[data] batch_size, the pairs of a step, must be at least 1: got 0");
-  CHECK(message_of([] { (void)pairs_of(3, {.batch_size = 2, .gradient_accumulation = 3}); }).find("1..batch_size") != std::string::npos);
+  CHECK(message_of([] { (void)pairs_of(3, {.batch_size = 2, .gradient_accumulation = 3}); }).find("at most batch_size") != std::string::npos);
 }

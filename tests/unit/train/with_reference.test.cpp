@@ -63,11 +63,11 @@ TEST_CASE("with_reference: batches know the base, or the policy as it was, wheth
   CHECK(again.precompute(pairs.dataset(), cache));
 
   for (auto* reference : {&initial, &cached, &again}) {
-    reference->fill(step[0]);
+    reference->fill(std::span(step).first(1));
     CHECK(step[0].reference_logprobs == at_first);
     CHECK(logprobs(model, step[0], true) == policy);  // the policy is back in its place
   }
-  base.fill(step[0]);
+  base.fill(std::span(step).first(1));
   CHECK(step[0].reference_logprobs == logprobs(model, step[0], false));
 
   pairs.rewind();

@@ -3,7 +3,6 @@
 
 #include <doctest/doctest.h>
 #include <graft/loss/preference/objective_sum.hpp>
-#include <graft/loss/preference/kto.hpp>
 #include <support/message_of.hpp>
 #include <support/preference_case.hpp>
 
@@ -44,11 +43,6 @@ TEST_CASE("dpo: gradients of every objective through explicit logits equal centr
     CHECK(check.largest > 1e-3);
   }
   CHECK(check_loss(Dpo<>{.beta = 0.3, .reference_free = true}, batch, logits).error <= 1e-6);
-  for (bool const point : {true, false}) {
-    auto judged = batch;
-    judged.kl = 0.5;
-    CHECK(check_loss(Kto{.beta = 0.3, .desirable_weight = 2, .reference_point = point}, judged, logits).error <= 1e-6);
-  }
 }
 
 TEST_CASE("dpo: a policy that is its reference costs log 2, has no reward, and its gradient pulls the answers apart") {
@@ -119,5 +113,4 @@ TEST_CASE("dpo: parameters and batches that make no sense are refused by name") 
   bad = good;
   bad.cu_predictions = {0, 2, 4};
   CHECK(says(Dpo<>{}, bad).find("must divide the 5 predictions among 2 sequences") != std::string::npos);
-  CHECK(says(Kto{.desirable_weight = -1}, good).starts_with("[kto] weights must be 0 or more"));
 }
