@@ -7,6 +7,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -59,21 +60,51 @@ TEST_CASE("int8: a block's integers are the nearest, zeros and what is not finit
   float block[32], scale = -1;
   std::uint8_t q[32];
   for (int j = 0; j < 32; ++j) block[j] = static_cast<float>(j - 16) / 4;  // largest 4
-  detail::quantize_int8_block(block, 32, q, scale);
+  detail::quantize_int8_block(block, q, scale);
   CHECK(scale == doctest::Approx(4.0 / 127));
   for (int j = 0; j < 32; ++j) CHECK(q[j] - 128 == std::nearbyint(static_cast<double>(block[j]) * 127 / 4));
-  detail::quantize_int8_block(block, 3, q, scale);  // -4, -3.75, -3.5 and nothing
-  CHECK(scale == doctest::Approx(4.0 / 127));
-  for (int j = 3; j < 32; ++j) CHECK(q[j] == 128);
+  QuantizedRows const cut(In<float>(block, 1, 3));  // -4, -3.75, -3.5 and nothing
+  CHECK(cut.scales[0] == scale);
+  for (std::size_t j = 0; j < 32; ++j) CHECK(cut.q[j] == (j < 3 ? q[j] : 128));
   for (float& value : block) value = 1e-38f;
-  detail::quantize_int8_block(block, 32, q, scale);
+  detail::quantize_int8_block(block, q, scale);
   CHECK(scale == 0);
   for (std::uint8_t const byte : q) CHECK(byte == 128);
   for (float const bad : {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
     block[7] = bad;
-    detail::quantize_int8_block(block, 32, q, scale);
+    detail::quantize_int8_block(block, q, scale);
     CHECK_FALSE(std::isfinite(scale));
   }
+}
+
+TEST_CASE("int8: quantising by lanes gives the bits of the plain loops") {
+#if GRAFT_HAS_INT8_LANES
+  Rng rng(5);
+  for (int round = 0; round < 200; ++round) {
+    auto const w = HostMatrix<float>::random(32, 32, rng, std::pow(10.0, rng.uniform(-34, 6)));
+    std::uint8_t q[32], expected[32];
+    float scale = 0, expected_scale = 0;
+    detail::quantize_int8_block_by_lanes(w.values.data(), q, scale);
+    detail::quantize_int8_block_plainly(w.values.data(), expected, expected_scale);
+    CHECK(std::equal(q, q + 32, expected));
+    CHECK(scale == expected_scale);
+    detail::Int8Tile rows, cols;
+    for (std::size_t k = 0; k < 32; ++k)
+      for (std::size_t l = 0; l < 16; ++l) {
+        rows[k][l] = w.values[32 * l + k];
+        cols[k][l] = w.values[32 * k + l];
+      }
+    detail::Int8Block block, plain;
+    for (bool const along_rows : {true, false}) {
+      detail::pack_int8_tile(along_rows ? rows : cols, plain);
+      along_rows ? detail::pack_int8_rows_by_lanes(w.values.data(), 32, block)
+                 : detail::pack_int8_cols_by_lanes(w.values.data(), 32, block);
+      CHECK(block.words == plain.words);
+      CHECK(block.scale == plain.scale);
+      CHECK(block.base == plain.base);
+    }
+  }
+#endif
 }
 
 TEST_CASE("int8: the product is that of the quantised operands, by lanes to the bit of the plain loop's") {
