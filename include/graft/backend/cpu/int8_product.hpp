@@ -6,6 +6,7 @@
 #include <graft/core/view.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -16,19 +17,24 @@ namespace graft::detail {
 /// of b, by a fused multiply-add. `strips` are y.cols outputs, `x` starts at its first row and block. One thread.
 inline void int8_product_plainly(Int8Rows x, Int8Block const* strips, Index blocks, Index strip_stride, bool accumulate,
                                  Out<float> y) {
-  for (Index t = 0; t < y.rows; ++t)
-    for (Index j = 0; j < y.cols; ++j) {
-      Int8Block const* const strip = strips + j / int8_lanes * strip_stride;
-      auto const l = static_cast<std::size_t>(j % int8_lanes);
-      float sum = accumulate ? y.row(t)[j] : 0.0f;
+  for (Index first = 0; first < y.cols; first += int8_lanes, strips += strip_stride)
+    for (Index t = 0; t < y.rows; ++t) {
+      Index const lanes = std::min(int8_lanes, y.cols - first);
+      std::array<float, 16> sums{};
+      if (accumulate) std::copy_n(y.row(t) + first, lanes, sums.begin());
       for (Index b = 0; b < blocks; ++b) {
-        std::uint8_t const* const q = x.bytes_of(t, b);
-        std::int32_t dot = strip[b].base[l];
-        for (std::size_t k = 0; k < 32; ++k)
-          dot += q[k] * static_cast<std::int8_t>(strip[b].words[k / 4][l] >> (8 * (k % 4)) & 255u);
-        sum = std::fma(static_cast<float>(dot) * strip[b].scale[l], *x.scales_of(t, b), sum);
+        Int8Block const& block = strips[b];
+        std::uint8_t const* q = x.bytes_of(t, b);
+        std::array<std::int32_t, 16> dots = block.base;
+        for (auto const& words : block.words)
+          for (int shift = 24; shift >= 0; shift -= 8) {
+            std::int32_t const token = *q++;
+            for (std::size_t l = 0; l < 16; ++l) dots[l] += token * (static_cast<std::int32_t>(words[l] << shift) >> 24);
+          }
+        float const scale = *x.scales_of(t, b);
+        for (std::size_t l = 0; l < 16; ++l) sums[l] = std::fma(static_cast<float>(dots[l]) * block.scale[l], scale, sums[l]);
       }
-      y.row(t)[j] = sum;
+      std::copy_n(sums.begin(), lanes, y.row(t) + first);
     }
 }
 
