@@ -43,10 +43,11 @@ inline constexpr Index int8_panel_elements = Index{1} << 21;  // 2.5 MiB packed
 }
 
 /// Multiplies rows of x from block `first` on by packed strips: one task a tile of y.
-inline void int8_multiply(Int8Rows x, Index first, Int8Block const* strips, Index blocks, bool accumulate, Out<float> y) {
+inline void int8_multiply(Int8Rows x, Index first, Int8Block const* strips, Index blocks, bool accumulate,
+                          Out<float> y) {
   parallel_tiles(y.rows, y.cols, [&](Index row, Index row_end, Index col, Index col_end) {
-    int8_product({x.bytes_of(row, first), x.scales_of(row, first), x.blocks}, strips + col / int8_lanes * blocks, blocks,
-                 blocks, accumulate, y.rows_between(row, row_end).cols_between(col, col_end));
+    int8_product({x.bytes_of(row, first), x.scales_of(row, first), x.blocks}, strips + col / int8_lanes * blocks,
+                 blocks, blocks, accumulate, y.rows_between(row, row_end).cols_between(col, col_end));
   });
 }
 

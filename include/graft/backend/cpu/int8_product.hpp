@@ -29,10 +29,12 @@ inline void int8_product_plainly(Int8Rows x, Int8Block const* strips, Index bloc
         for (auto const& words : block.words)
           for (int shift = 24; shift >= 0; shift -= 8) {
             std::int32_t const token = *q++;
-            for (std::size_t l = 0; l < 16; ++l) dots[l] += token * (static_cast<std::int32_t>(words[l] << shift) >> 24);
+            for (std::size_t l = 0; l < 16; ++l)
+              dots[l] += token * (static_cast<std::int32_t>(words[l] << shift) >> 24);
           }
         float const scale = *x.scales_of(t, b);
-        for (std::size_t l = 0; l < 16; ++l) sums[l] = std::fma(static_cast<float>(dots[l]) * block.scale[l], scale, sums[l]);
+        for (std::size_t l = 0; l < 16; ++l)
+          sums[l] = std::fma(static_cast<float>(dots[l]) * block.scale[l], scale, sums[l]);
       }
       std::copy_n(sums.begin(), lanes, y.row(t) + first);
     }
@@ -56,7 +58,8 @@ void int8_tile(Int8Rows x, Int8Block const* strips, Index blocks, Index strip_st
 #pragma GCC unroll 8
     for (std::size_t s = 0; s < S; ++s) {
       sums[n][s] = accumulate ? _mm512_maskz_loadu_ps(mask(s), at(n, s)) : _mm512_setzero_ps();
-      __builtin_prefetch(at(n, s), 1);  // outputs are in no cache: asked for now, they arrive while the tile is computed
+      __builtin_prefetch(at(n, s),
+                         1);  // outputs are in no cache: asked for now, they arrive while the tile is computed
     }
   std::uint8_t const* q = x.q;
   float const* scales = x.scales;
@@ -100,8 +103,8 @@ void int8_tile(Int8Rows x, Int8Block const* strips, Index blocks, Index strip_st
 
 /// `int8_product_plainly` by VNNI (AVX-512): 4 tokens × 3 strips, 24 registers of sums. Weights stay in the first cache
 /// while the tokens pass by.
-inline void int8_product_by_lanes(Int8Rows x, Int8Block const* strips, Index blocks, Index strip_stride, bool accumulate,
-                                  Out<float> y) {
+inline void int8_product_by_lanes(Int8Rows x, Int8Block const* strips, Index blocks, Index strip_stride,
+                                  bool accumulate, Out<float> y) {
   constexpr Index tokens = 4, wide = 3;
   auto const pass = [&]<Index Strips>(Index s) {
     Index const lanes = std::min(int8_lanes, y.cols - (s + Strips - 1) * int8_lanes);

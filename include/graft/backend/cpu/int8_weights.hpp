@@ -57,8 +57,10 @@ inline void pack_int8_tile(Int8Tile const& tile, Int8Block& to) {
 /// then words of four bytes are transposed.
 inline void pack_int8_rows_by_lanes(float const* w, Index stride, Int8Block& to) {
   alignas(64) std::uint8_t q[16][32];
-  for (std::size_t l = 0; l < 16; ++l) quantize_int8_block_by_lanes(w + static_cast<Index>(l) * stride, q[l], to.scale[l]);
-  __m512i const row = _mm512_mullo_epi32(_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), _mm512_set1_epi32(8));
+  for (std::size_t l = 0; l < 16; ++l)
+    quantize_int8_block_by_lanes(w + static_cast<Index>(l) * stride, q[l], to.scale[l]);
+  __m512i const row =
+      _mm512_mullo_epi32(_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), _mm512_set1_epi32(8));
   __m512i sum = _mm512_setzero_si512();
   for (int g = 0; g < 8; ++g) {
     __m512i const stored = _mm512_i32gather_epi32(_mm512_add_epi32(row, _mm512_set1_epi32(g)), q, 4);
@@ -87,7 +89,8 @@ inline void pack_int8_cols_by_lanes(float const* w, Index stride, Int8Block& to)
                                                                        _mm512_set1_ps(12582912.0f))));
     };
     __m512i const first = _mm512_or_si512(q(0), _mm512_slli_epi32(q(1), 8));
-    __m512i const words = _mm512_or_si512(first, _mm512_or_si512(_mm512_slli_epi32(q(2), 16), _mm512_slli_epi32(q(3), 24)));
+    __m512i const words =
+        _mm512_or_si512(first, _mm512_or_si512(_mm512_slli_epi32(q(2), 16), _mm512_slli_epi32(q(3), 24)));
     _mm512_store_si512(to.words[g].data(), words);
     sum = _mm512_dpbusd_epi32(sum, _mm512_set1_epi8(-128), words);
   }
@@ -110,7 +113,8 @@ inline void pack_int8_rows(In<float> w, Int8Block* strip) {
 #endif
     if (count < int8_block) tile = {};
     for (Index l = 0; l < w.rows; ++l)
-      for (Index k = 0; k < count; ++k) tile[static_cast<std::size_t>(k)][static_cast<std::size_t>(l)] = w.row(l)[first + k];
+      for (Index k = 0; k < count; ++k)
+        tile[static_cast<std::size_t>(k)][static_cast<std::size_t>(l)] = w.row(l)[first + k];
     pack_int8_tile(tile, strip[b]);
   }
 }

@@ -58,7 +58,8 @@ TEST_CASE("int8 linear: products are off by less than 2 %, whatever outliers are
   auto const w = HostMatrix<float>::random(out, in, rng);
   for (bool const outlier : {false, true}) {
     if (outlier)
-      for (Index t = 0; t < tokens; ++t) x.values[static_cast<std::size_t>(t * in + 3)] = dy.values[static_cast<std::size_t>(t * out + 3)] = 100;
+      for (Index t = 0; t < tokens; ++t)
+        x.values[static_cast<std::size_t>(t * in + 3)] = dy.values[static_cast<std::size_t>(t * out + 3)] = 100;
     In<float> const inputs(x.values.data(), tokens, in), outputs(dy.values.data(), tokens, out);
     StoredMatrix weight{Storage::f32, reinterpret_cast<std::byte const*>(w.values.data()), out, in};
     auto const y = forward(exact, inputs, weight), dx = backward(exact, outputs, weight);
@@ -72,7 +73,8 @@ TEST_CASE("int8 linear: products are off by less than 2 %, whatever outliers are
     CHECK(same_bits(forward(rounded, inputs, weight), y));
     CHECK(same_bits(backward(rounded, outputs, weight), dx));
     weight.exact = false;
-    CHECK(same_bits(forward(rounded, inputs.rows_between(0, 16), weight), forward(exact, inputs.rows_between(0, 16), weight)));
+    CHECK(same_bits(forward(rounded, inputs.rows_between(0, 16), weight),
+                    forward(exact, inputs.rows_between(0, 16), weight)));
   }
 }
 
@@ -109,10 +111,12 @@ TEST_CASE("int8 linear: a model's gradient points where that of f32 does, and th
       for (Index i = 0; i < param.value.size(); ++i) param.value.data[i] += static_cast<float>(0.05 * rng.normal());
     (void)value_and_grad(model, CrossEntropy{}, batch);
     std::vector<float> all;
-    for (auto const& param : model.trainable().params) all.insert(all.end(), param.grad.data, param.grad.data + param.grad.size());
+    for (auto const& param : model.trainable().params)
+      all.insert(all.end(), param.grad.data, param.grad.data + param.grad.size());
     return all;
   };
-  auto const exact = gradient(Precision::f32, 1), rounded = gradient(Precision::int8, 1), shared = gradient(Precision::int8, 3);
+  auto const exact = gradient(Precision::f32, 1), rounded = gradient(Precision::int8, 1),
+             shared = gradient(Precision::int8, 3);
   set_num_threads(2);
   CHECK(same_bits(rounded, shared));
   CHECK(relative_error(rounded, exact) < 0.1);

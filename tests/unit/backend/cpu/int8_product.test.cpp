@@ -122,7 +122,8 @@ TEST_CASE("int8: the product is that of the quantised operands, by lanes to the 
         for (bool const accumulate : {false, true}) {
           std::vector<float> plain(static_cast<std::size_t>(tokens * out), 0.5f), lanes = plain;
           Index const blocks = operand.rows.blocks;
-          detail::int8_product_plainly(operand.rows, strips.data(), blocks, blocks, accumulate, {plain.data(), tokens, out});
+          detail::int8_product_plainly(operand.rows, strips.data(), blocks, blocks, accumulate,
+                                       {plain.data(), tokens, out});
           detail::int8_product(operand.rows, strips.data(), blocks, blocks, accumulate, {lanes.data(), tokens, out});
           CHECK(same_bits(plain, lanes));
           for (Index t = 0; t < tokens; ++t)
@@ -130,7 +131,8 @@ TEST_CASE("int8: the product is that of the quantised operands, by lanes to the 
               auto const a = decoded(view.row(t), in), b = decoded(weights.row(r), in);
               double sum = accumulate ? 0.5 : 0;
               for (std::size_t k = 0; k < a.size(); ++k) sum += a[k] * b[k];
-              CHECK(static_cast<double>(plain[static_cast<std::size_t>(t * out + r)]) == doctest::Approx(sum).epsilon(1e-4));
+              CHECK(static_cast<double>(plain[static_cast<std::size_t>(t * out + r)]) ==
+                    doctest::Approx(sum).epsilon(1e-4));
             }
         }
       }
@@ -143,7 +145,8 @@ TEST_CASE("int8: weights packed along their columns are those of the transposed 
   HostMatrix<float> turned = HostMatrix<float>::filled(cols, rows, 0.0f);
   for (Index r = 0; r < rows; ++r)
     for (Index c = 0; c < cols; ++c)
-      turned.values[static_cast<std::size_t>(c * turned.stride + r)] = w.values[static_cast<std::size_t>(r * w.stride + c)];
+      turned.values[static_cast<std::size_t>(c * turned.stride + r)] =
+          w.values[static_cast<std::size_t>(r * w.stride + c)];
   auto const expected = packed_rows({turned.values.data(), cols, rows, turned.stride});
   Index const blocks = detail::int8_blocks(rows);
   std::vector<detail::Int8Block> packed(expected.size());
