@@ -22,8 +22,8 @@ inline void add_model_flags(CLI::App& app, ModelFlags& flags) {
   app.add_option("--backend", flags.backend, "who multiplies matrices")
       ->check(CLI::IsMember({"auto", "eigen", "onednn"}))
       ->capture_default_str();
-  app.add_option("--precision", flags.precision, "what products with the base's weights multiply; auto: what is faster here")
-      ->check(CLI::IsMember({"auto", "f32", "bf16"}))
+  app.add_option("--precision", flags.precision, "what products with the base's weights multiply; auto: the faster of f32 and bf16 here")
+      ->check(CLI::IsMember({"auto", "f32", "bf16", "int8"}))
       ->capture_default_str();
   app.add_option("--threads", flags.threads, "0: one for each core")->check(CLI::NonNegativeNumber)->capture_default_str();
   app.add_option("--chat-format", flags.chat_format,

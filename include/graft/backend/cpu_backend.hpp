@@ -33,8 +33,8 @@ class CpuBackend : public HostMemoryOperations {
   CpuBackend();
   /// Error: oneDNN in a build without it.
   explicit CpuBackend(Products products, Precision precision = Precision::f32);
-  /// From flags: "auto", "eigen" or "onednn"; "auto", "f32" or "bf16". Automatic precision measures a product of both kinds
-  /// and takes bf16 where it is faster by a fifth.
+  /// From flags: "auto", "eigen" or "onednn"; "auto", "f32", "bf16" or "int8". Automatic precision measures a product in
+  /// f32 and bf16 and takes bf16 where it is faster by a fifth; int8 is never chosen unasked.
   [[nodiscard]] static CpuBackend named(std::string_view products, std::string_view precision);
   CpuBackend(CpuBackend&&) noexcept;
   CpuBackend& operator=(CpuBackend&&) noexcept;

@@ -86,12 +86,13 @@ GRAFT_INLINE CpuBackend::~CpuBackend() = default;
 GRAFT_INLINE CpuBackend CpuBackend::named(std::string_view products, std::string_view precision) {
   require(products == "auto" || products == "eigen" || products == "onednn", "backend",
           "the backend must be auto, eigen or onednn: got ", products);
-  require(precision == "auto" || precision == "f32" || precision == "bf16", "backend",
-          "the precision must be auto, f32 or bf16: got ", precision);
+  require(precision == "auto" || precision == "f32" || precision == "bf16" || precision == "int8", "backend",
+          "the precision must be auto, f32, bf16 or int8: got ", precision);
   Products const chosen = products == "auto"    ? detail::best_products
                           : products == "eigen" ? Products::eigen
                                                 : Products::onednn;
   if (precision == "f32") return CpuBackend(chosen, Precision::f32);
+  if (precision == "int8") return CpuBackend(chosen, Precision::int8);
   CpuBackend rounded(chosen, Precision::bf16);
   if (precision == "bf16") return rounded;
   CpuBackend single(chosen, Precision::f32);
@@ -102,7 +103,9 @@ GRAFT_INLINE CpuBackend CpuBackend::named(std::string_view products, std::string
 
 GRAFT_INLINE std::string CpuBackend::description() const {
   return std::string(engine_->products == Products::onednn ? "onednn" : "eigen") +
-         (engine_->precision() == Precision::bf16 ? ", bf16" : ", f32");
+         (engine_->precision() == Precision::int8   ? ", int8"
+          : engine_->precision() == Precision::bf16 ? ", bf16"
+                                                    : ", f32");
 }
 
 GRAFT_INLINE void CpuBackend::gemm(Op op_a, Op op_b, float alpha, In<float> a, In<float> b, float beta,

@@ -61,7 +61,7 @@ class Weight {
   /// The weight as a product reads it.
   [[nodiscard]] StoredMatrix stored() const {
     auto const* data = dense_.size() != 0 ? reinterpret_cast<std::byte const*>(dense_.data()) : frozen_data_;
-    return {storage_, data, rows_, cols_, scales_.get()};
+    return {storage_, data, rows_, cols_, scales_.get(), 0, trained_};
   }
   /// Dense weights only: vectors, and what is trained.
   [[nodiscard]] Out<T> value() const { return dense_.view(rows_, cols_); }

@@ -93,7 +93,8 @@ inline constexpr std::array<StorageTraits, 15> storage_traits{{
 
 /// A non-owning row-major matrix in any storage: `rows` rows of `row_bytes()` bytes, one after the other. The memory
 /// may belong to a device and need not be aligned. Where the format `has_scales`, `scales` are those of the whole tensor,
-/// in which row 0 here is row `first_row`, so that any panel of rows can be decoded alone.
+/// in which row 0 here is row `first_row`, so that any panel of rows can be decoded alone. `exact`: products with it are not
+/// to be computed in less than float by choice of speed (`Precision::int8`); trained weights are.
 struct StoredMatrix {
   Storage storage = Storage::f32;
   std::byte const* data = nullptr;
@@ -101,6 +102,7 @@ struct StoredMatrix {
   Index cols = 0;
   BlockScales const* scales = nullptr;
   Index first_row = 0;
+  bool exact = false;
 
   [[nodiscard]] Index row_bytes() const { return graft::row_bytes(storage, cols); }
   /// Bytes of the elements; scales that lie apart are not counted.
@@ -116,7 +118,7 @@ struct StoredMatrix {
   /// Rows [begin, end).
   [[nodiscard]] StoredMatrix rows_between(Index begin, Index end) const {
     assert(0 <= begin && begin <= end && end <= rows);
-    return {storage, row(begin), end - begin, cols, scales, first_row + begin};
+    return {storage, row(begin), end - begin, cols, scales, first_row + begin, exact};
   }
 };
 

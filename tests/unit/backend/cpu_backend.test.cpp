@@ -19,8 +19,9 @@ TEST_CASE("cpu backend: every operation agrees with the reference, for each kind
 TEST_CASE("cpu backend: names choose products and precision") {
   CHECK(CpuBackend::named("eigen", "f32").description() == "eigen, f32");
   CHECK(CpuBackend::named("eigen", "bf16").description() == "eigen, bf16");
+  CHECK(CpuBackend::named("eigen", "int8").description() == "eigen, int8");
   CHECK_THROWS_WITH_AS(CpuBackend::named("cuda", "f32"), doctest::Contains("must be auto, eigen or onednn: got cuda"), Error);
-  CHECK_THROWS_WITH_AS(CpuBackend::named("auto", "f16"), doctest::Contains("must be auto, f32 or bf16: got f16"), Error);
+  CHECK_THROWS_WITH_AS(CpuBackend::named("auto", "f16"), doctest::Contains("must be auto, f32, bf16 or int8: got f16"), Error);
 }
 
 }  // namespace graft::test

@@ -5,6 +5,7 @@
 #include <graft/backend/concept.hpp>
 #include <graft/backend/cpu/elementwise.hpp>
 #include <graft/backend/cpu/gemm.hpp>
+#include <graft/backend/cpu/int8_linear.hpp>
 #include <graft/backend/cpu/panel_dot.hpp>
 #include <graft/backend/cpu/stored_dot.hpp>
 #include <graft/backend/cpu/stored_lanes.hpp>
@@ -41,6 +42,8 @@ void convert_row(T const* from, Index n, bool rounded, E* to) {
 /// Products with stored weights. A panel of weight rows is decoded once, to what the product multiplies (E: the scalar
 /// type T, or bf16), and used for all tokens. Weights that are plain T already are read where they are.
 ///
+/// With Precision::int8 and more than a few tokens the products are those of `int8_linear.hpp`.
+///
 /// Many tokens: all threads decode one panel into shared scratch, then all multiply by it. Few tokens (generation): each
 /// thread decodes its own rows into its own cache and multiplies at once; one to four in float without even that.
 template <class Derived>
@@ -49,6 +52,8 @@ struct CpuLinear {
   void linear_forward(InArg<T> x, StoredMatrix w, Out<T> y) {
     assert(x.cols == w.cols && y.cols == w.rows && x.rows == y.rows);
     if (few<T>(x, w)) return dot_products(x, w, y);
+    if constexpr (std::is_same_v<T, float>)
+      if (in_int8(x, w)) return int8_forward(self().workspace(), x, w, y);
     if (!rounds<T>())
       if (In<T> const dense = dense_view<T>(w); !dense.empty())
         return self().gemm(Op::none, Op::transpose, T{1}, x, dense, T{0}, y);
@@ -58,6 +63,8 @@ struct CpuLinear {
   template <Scalar T>
   void linear_backward_input(InArg<T> dy, StoredMatrix w, Out<T> dx) {
     assert(dy.cols == w.rows && dx.cols == w.cols && dy.rows == dx.rows);
+    if constexpr (std::is_same_v<T, float>)
+      if (in_int8(dy, w)) return int8_backward_input(self().workspace(), dy, w, dx);
     if (!rounds<T>())
       if (In<T> const dense = dense_view<T>(w); !dense.empty())
         return self().gemm(Op::none, Op::none, T{1}, dy, dense, T{1}, dx);
@@ -75,6 +82,10 @@ struct CpuLinear {
   template <class T>
   bool rounds() {
     return std::is_same_v<T, float> && self().precision() == Precision::bf16;
+  }
+  /// Whether a product is computed in int8: packing the weights is worth it for more than a few tokens.
+  bool in_int8(In<float> tokens, StoredMatrix const& w) {
+    return self().precision() == Precision::int8 && tokens.rows > few_tokens && !w.exact && !w.empty();
   }
   /// Whether `dot_products` takes a product.
   template <class T>
