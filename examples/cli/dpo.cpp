@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // graft dpo: learns from pairs of answers, of which one was preferred, by DPO or another loss on pairs.
 #include "commands.hpp"
-#include "dpo_flags.hpp"
+#include "trainers.hpp"
 #include "training_run.hpp"
 
 #include <graft/data/preference_data.hpp>
@@ -57,9 +57,8 @@ class HeldOutPairs {
   std::optional<graft::PreferenceData> data_;
 };
 
-static void dpo(DpoFlags const& flags) {
+void run_dpo(DpoFlags const& flags, Session& session) {
   PairLoss const loss = loss_of(flags);
-  Session session = open_session(flags.model);
   graft::PreferenceData data(flags.data, session.tokenizer(), preference_options(flags, session.tokenizer()));
   std::cerr << data.report();
   build(session, adapter_of(flags), flags.init_adapter);
@@ -96,7 +95,10 @@ void add_dpo(CLI::App& app) {
   auto const flags = std::make_shared<DpoFlags>();
   auto* command = app.add_subcommand("dpo", "learning from preferred and rejected answers: DPO and its family");
   add_dpo_flags(*command, *flags);
-  command->callback([flags] { dpo(*flags); });
+  command->callback([flags] {
+    Session session = open_session(flags->model);
+    run_dpo(*flags, session);
+  });
 }
 
 }  // namespace cli

@@ -49,9 +49,17 @@ class ReferencePolicy {
   void fill(PreferenceBatch& batch) {
     batch.reference_logprobs.clear();
     if (!places_.empty()) return look_up(batch);
+    during([&](bool adapters) {
+      for (auto const& token : model_->forward(batch, {.adapters = adapters}))
+        batch.reference_logprobs.push_back(static_cast<float>(token.target_logprob));
+    });
+  }
+
+  /// Calls f(adapters) while the model is the reference; `adapters` says whether a pass has its adapter act.
+  template <class F>
+  void during(F&& f) {
     if (swaps_) exchange();
-    auto const stats = model_->forward(batch, {.adapters = swaps_});
-    for (auto const& token : stats) batch.reference_logprobs.push_back(static_cast<float>(token.target_logprob));
+    f(swaps_);
     if (swaps_) exchange();
   }
 
