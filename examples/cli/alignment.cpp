@@ -25,6 +25,7 @@ void add_alignment_flags(CLI::App& app, AlignmentFlags& flags, char const* what)
   app.add_option("--method", flags.method, "what learns the preferences at the end")->check(CLI::IsMember({"ppo", "dpo"}))->capture_default_str();
   app.add_option("--until", flags.until, "the last stage to do; the same command without it goes on");
   app.add_option("--seed", flags.seed, "of every stage")->capture_default_str();
+  app.require_subcommand(0);  // any number; else the program's "one" is inherited
   auto const stage = [&](char const* name, auto const& add, auto& of_stage) {
     auto* command = app.add_subcommand(name, "flags of this stage, as those of graft " + std::string(name));
     add(*command, of_stage);
