@@ -13,6 +13,8 @@ void add_grpo(CLI::App& app);
 void add_ppo(CLI::App& app);
 void add_dpo(CLI::App& app);
 void add_kto(CLI::App& app);
+void add_rlhf(CLI::App& app);
+void add_rlaif(CLI::App& app);
 void add_nll(CLI::App& app);
 void add_generate(CLI::App& app);
 void add_chat(CLI::App& app);

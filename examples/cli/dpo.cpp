@@ -3,6 +3,7 @@
 #include "commands.hpp"
 #include "dpo_flags.hpp"
 #include "preference_run.hpp"
+#include "trainers.hpp"
 
 #include <graft/data/preference_data.hpp>
 
@@ -25,9 +26,8 @@ static graft::PreferenceDataOptions preference_options(DpoFlags const& flags, gr
   return options;
 }
 
-static void dpo(DpoFlags const& flags) {
+void run_dpo(DpoFlags const& flags, Session& session) {
   graft::Dpo<graft::ObjectiveSum> const loss = loss_of(flags);
-  Session session = open_session(flags.model);
   auto const options = preference_options(flags, session.tokenizer());
   graft::PreferenceData data(flags.data, session.tokenizer(), options);
   std::cerr << data.report();
@@ -58,7 +58,10 @@ void add_dpo(CLI::App& app) {
   auto const flags = std::make_shared<DpoFlags>();
   auto* command = app.add_subcommand("dpo", "learning from preferred and rejected answers: DPO and its family");
   add_dpo_flags(*command, *flags);
-  command->callback([flags] { dpo(*flags); });
+  command->callback([flags] {
+    Session session = open_session(flags->model);
+    run_dpo(*flags, session);
+  });
 }
 
 }  // namespace cli

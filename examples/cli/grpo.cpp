@@ -39,7 +39,10 @@ void add_grpo(CLI::App& app) {
          "what a ratio is of: a token, a completion's mean (GSPO), a whole completion (TRL's RLOO)");
   learn->add_option("--delta", learning.loss.delta, "largest ratio of the unclipped branch; 0: none")->capture_default_str();
   learn->add_flag("--normalize-advantages", learning.normalize_advantages, "of RLOO: mean 0 and deviation 1 over the rollout");
-  command->callback([flags] { run_policy(*flags); });
+  command->callback([flags] {
+    Session session = open_session(flags->model);
+    run_policy(*flags, session);
+  });
 }
 
 }  // namespace cli

@@ -31,6 +31,8 @@ int main(int argc, char** argv) {
   cli::add_ppo(app);
   cli::add_dpo(app);
   cli::add_kto(app);
+  cli::add_rlhf(app);
+  cli::add_rlaif(app);
   cli::add_nll(app);
   cli::add_score(app);
   cli::add_generate(app);

@@ -22,8 +22,10 @@ void add_policy_flags(CLI::App& app, PolicyFlags& flags, FlagGroups const& group
   reward->add_option("--reward", flags.rewards,
                      "what a completion is worth: exact_match, json_valid, arithmetic_answer, length_penalty:FREE:LIMIT, "
                      "repetition_penalty[:N]; several are added up")
-      ->required()->delimiter(',');
-  reward->add_option("--reward-weights", flags.reward_weights, "factor of each reward; default: 1 each")->delimiter(',');
+      ->delimiter(',');
+  reward->add_option("--reward-model", flags.reward_models, "PEFT directory of a reward model, from graft reward; on the same base, added to the others")
+      ->delimiter(',');
+  reward->add_option("--reward-weights", flags.reward_weights, "factor of each --reward, then of each --reward-model; default: 1 each")->delimiter(',');
   reward->add_option("--answer-field", flags.answer_field, "key of a record's expected answer")->capture_default_str();
   reward->add_option("--judge", flags.judge, "another reward, watched and not learnt from: see --judge-window");
 
@@ -35,7 +37,9 @@ void add_policy_flags(CLI::App& app, PolicyFlags& flags, FlagGroups const& group
   learn->add_option("--epsilon", learning.loss.epsilon, "the ratio is clipped at 1 - epsilon and 1 + epsilon")->capture_default_str();
   learn->add_option("--epsilon-high", learning.loss.epsilon_high, "another bound above; 0: the same")->capture_default_str();
   learn->add_option("--entropy-coef", learning.loss.entropy_coef, "factor of the entropy bonus")->capture_default_str();
-  learn->add_option("--beta", learning.kl.coefficient, "factor of the KL to the base model")->check(CLI::NonNegativeNumber)->capture_default_str();
+  learn->add_option("--beta", learning.kl.coefficient, "factor of the KL to the reference")->check(CLI::NonNegativeNumber)->capture_default_str();
+  learn->add_option("--reference", flags.reference, "initial: the policy as it begins; base: the model without adapter")
+      ->check(CLI::IsMember({"initial", "base"}))->capture_default_str();
   learn->add_option("--kl-target", learning.kl.target, "KL of a completion that beta is steered to; 0: beta stays")->capture_default_str();
   learn->add_option("--kl-horizon", learning.kl.horizon, "completions that 20 % more or less of beta take")->capture_default_str();
 
@@ -56,6 +60,8 @@ RunOptions policy_options(PolicyFlags const& flags) {
   for (auto const& name : flags.rewards) rewards += (rewards.empty() ? "" : ",") + name;
   for (double const weight : flags.reward_weights) rewards += " " + std::to_string(weight);
   set("reward", rewards);
+  set("reward-model", CLI::detail::join(flags.reward_models, ","));
+  set("reference", flags.reference);
   set("answer-field", flags.answer_field);
   set("num-generations", flags.rollout.samples);
   set("max-completion-length", flags.rollout.generation.max_new_tokens);
@@ -87,16 +93,8 @@ RunOptions policy_options(PolicyFlags const& flags) {
   set("cliprange-value", learning.value_loss.clip_range);
   set("whiten-rewards", learning.whiten_rewards);
   set("shared-critic", flags.shared_critic);
+  set("init-critic", flags.init_critic);
   return options;
-}
-
-graft::Reward reward_of(PolicyFlags const& flags) {
-  graft::require(flags.reward_weights.empty() || flags.reward_weights.size() == flags.rewards.size(), "reward",
-                 "--reward-weights needs a factor for each of ", flags.rewards.size(), " rewards: got ", flags.reward_weights.size());
-  std::vector<std::pair<double, graft::Reward>> parts;
-  for (std::size_t i = 0; i < flags.rewards.size(); ++i)
-    parts.emplace_back(flags.reward_weights.empty() ? 1.0 : flags.reward_weights[i], graft::named_reward(flags.rewards[i]));
-  return graft::weighted_sum(std::move(parts));
 }
 
 }  // namespace cli

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "session.hpp"
 #include "training_flags.hpp"
 
 #include <graft/model/sampling.hpp>
@@ -18,20 +19,19 @@ struct PolicyFlags : TrainingFlags {
   graft::RolloutOptions rollout;
   graft::PolicyGradient learning;
   graft::PolicyGuards guards;
-  std::vector<std::string> rewards;
-  std::vector<double> reward_weights;
+  std::vector<std::string> rewards, reward_models;
+  std::vector<double> reward_weights;  ///< of `rewards`, then of `reward_models`
+  std::string reference = "initial";
   std::string judge, answer_field = "answer";
   bool shared_critic = false;
+  std::string init_critic;  ///< a reward model that the critic begins as
   bool save_rollouts = false;
 };
 
 void add_policy_flags(CLI::App& app, PolicyFlags& flags, FlagGroups const& groups);
 /// Those of them that decide what a run computes.
 [[nodiscard]] RunOptions policy_options(PolicyFlags const& flags);
-/// The weighted sum of --reward.
-[[nodiscard]] graft::Reward reward_of(PolicyFlags const& flags);
-
 /// A whole run: rollouts, rewards, steps, metrics, guards, evaluation on held-out prompts, checkpoints, and the adapter at the end.
-void run_policy(PolicyFlags const& flags);
+void run_policy(PolicyFlags const& flags, Session& session);
 
 }  // namespace cli

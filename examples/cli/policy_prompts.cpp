@@ -5,24 +5,37 @@
 #include <graft/data/record.hpp>
 #include <graft/io/json_file.hpp>
 
+#include <iostream>
+#include <utility>
+
 namespace cli {
 
 PolicyPrompts read_policy_prompts(std::string const& path, std::string const& answer_field, Session const& session,
-                                  ModelFlags const& flags) {
+                                  ModelFlags const& flags, graft::Index longest) {
   PolicyPrompts result;
   result.prompts = read_prompts(path, session, flags);
+  auto const all = std::exchange(result.prompts.ids, {});
+  std::size_t next = 0;
   graft::LineReader reader(path, {});
   std::string line;
   while (reader.next(line)) {
     if (graft::is_blank(line)) continue;
+    graft::require(next < all.size(), "data", path, " changed while it was read");
+    auto const& ids = all[next++];
+    if (static_cast<graft::Index>(ids.size()) > longest) continue;
+    result.prompts.ids.push_back(ids);
     auto const json = graft::detail::Json::parse(line);  // read_prompts has seen to it that it is JSON
     auto const answer = json.find(answer_field);
     result.expected.push_back(answer == json.end() ? "" : answer->is_string() ? answer->get<std::string>() : answer->dump());
     result.records.push_back(line);
   }
+  graft::require(next == all.size(), "data", path, " changed while it was read");
+  if (auto const left_out = all.size() - result.records.size(); left_out > 0)
+    std::cerr << path << ": left out " << left_out << " of " << all.size() << " prompts, longer than " << longest << " tokens\n";
+  graft::require(!result.records.empty(), "data", path, ": every prompt is longer than ", longest, " tokens, which is --max-length less "
+                 "--max-completion-length");
   for (auto const& ids : result.prompts.ids)
     result.texts.push_back(session.tokenizer().decode(ids, {.invalid_utf8 = graft::InvalidUtf8::replace}));
-  graft::require(result.texts.size() == result.records.size(), "data", path, " changed while it was read");
   return result;
 }
 

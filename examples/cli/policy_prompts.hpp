@@ -20,10 +20,11 @@ struct PolicyPrompts {
 };
 
 /// Reads the prompts of a JSONL file, as `read_prompts`, and their expected answers at the key `answer_field` where they have one.
+/// A prompt of more than `longest` tokens is left out, and counted on standard error.
 [[nodiscard]] PolicyPrompts read_policy_prompts(std::string const& path, std::string const& answer_field, Session const& session,
-                                                ModelFlags const& flags);
+                                                ModelFlags const& flags, graft::Index longest);
 
-/// The reward of every sequence of a rollout whose records are indices into `prompts`.
+/// What a program says of every sequence of a rollout whose records are indices into `prompts`.
 [[nodiscard]] std::vector<double> rewards_of(graft::Rollout const& rollout, PolicyPrompts const& prompts, graft::Reward const& reward,
                                              graft::Tokenizer const& tokenizer);
 

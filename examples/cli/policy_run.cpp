@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy_flags.hpp"
 #include "policy_prompts.hpp"
+#include "policy_rewards.hpp"
 #include "training_run.hpp"
 
 #include <graft/data/order.hpp>
 #include <graft/io/rollout_file.hpp>
+#include <graft/train/reference_policy.hpp>
 #include <graft/train/statistics.hpp>
 
 #include <chrono>
@@ -47,14 +49,14 @@ struct RewardEvaluation {
   }
 };
 
-static RewardEvaluation evaluate(Session& session, PolicyPrompts const& held_out, graft::RolloutOptions options, graft::Reward const& reward,
+static RewardEvaluation evaluate(Session& session, PolicyPrompts const& held_out, graft::RolloutOptions options, PolicyRewards& reward,
                                  Index step) {
   auto const start = Clock::now();
   options.samples = 1;
-  options.generation.batch = 64;
+  options.generation.batch = 16;
   options.generation.sampling = {};
   auto rollout = graft::draw_rollout(*session.model, held_out.prompts.ids, options);
-  auto rewards = rewards_of(rollout, held_out, reward, session.tokenizer());
+  auto rewards = reward(rollout, held_out);
   std::erase_if(rewards, [](double r) { return std::isnan(r); });
   graft::PolicyRow row;
   graft::describe_rollout(rollout, row);
@@ -90,13 +92,15 @@ static std::uint64_t rollout_seed(std::uint64_t seed, Index iteration) {
 }
 
 template <class Critic>
-static void learn(PolicyFlags const& flags, Session& session, Critic const& critic, graft::Trainable<float, Backend> const& trainable) {
+static void learn(PolicyFlags const& flags, Session& session, Critic const& critic, graft::Trainable<float, Backend> const& trainable,
+                  graft::ReferencePolicy<Model>& reference) {
   fs::path const output = flags.output;
   auto& model = *session.model;
-  auto const prompts = read_policy_prompts(flags.data, flags.answer_field, session, flags.model);
+  Index const longest = flags.max_length - flags.rollout.generation.max_new_tokens;
+  auto const prompts = read_policy_prompts(flags.data, flags.answer_field, session, flags.model, longest);
   std::optional<PolicyPrompts> held_out;
-  if (!flags.eval_data.empty()) held_out = read_policy_prompts(flags.eval_data, flags.answer_field, session, flags.model);
-  auto const reward = reward_of(flags);
+  if (!flags.eval_data.empty()) held_out = read_policy_prompts(flags.eval_data, flags.answer_field, session, flags.model, longest);
+  PolicyRewards reward(flags, session);
   graft::Reward const judge = flags.judge.empty() ? graft::Reward{} : graft::named_reward(flags.judge);
 
   auto optimizer = bind_optimizer(flags, trainable);
@@ -153,9 +157,9 @@ static void learn(PolicyFlags const& flags, Session& session, Critic const& crit
     graft::PolicyRow row;
     row.step = ++state.step;
     row.generation_seconds = seconds_since(start);
-    rollout.rewards = rewards_of(rollout, prompts, reward, session.tokenizer());
+    rollout.rewards = reward(rollout, prompts, &row.metrics);
     if (judge) row.judge = graft::detail::scored_moments(rewards_of(rollout, prompts, judge, session.tokenizer())).mean;
-    graft::score_for_learning(model, rollout, learning, critic);
+    graft::score_for_learning(model, rollout, learning, critic, reference);
     graft::compute_advantages(rollout, learning, row);
     row.learning_rate = schedule(iteration);
     graft::learn_from_rollout(model, optimizer, row.learning_rate, rollout, learning, iteration, critic)
@@ -194,32 +198,34 @@ static void learn(PolicyFlags const& flags, Session& session, Critic const& crit
             << '\n';
 }
 
-void run_policy(PolicyFlags const& flags) {
-  graft::require(flags.method == "lora", "policy", "the reference is the base with the adapter off: --method must be lora");
+void run_policy(PolicyFlags const& flags, Session& session) {
+  graft::require(flags.method == "lora", "policy", "policy, reference and critic are adapters of one base: --method must be lora");
   auto learning = flags.learning;
   learning.loss.max_completion_length = flags.rollout.generation.max_new_tokens;
   learning.validate();
-  Session session = open_session(flags.model);
   fs::create_directories(flags.output);
   auto const adapter = adapter_of(flags);
+  graft::require(flags.init_critic.empty() || !flags.shared_critic, "ppo", "--init-critic is for a critic of its own, not for --shared-critic");
   bool const critic = flags.learning.advantages == graft::AdvantageMethod::gae;
   std::optional<Model> separate;
   if (critic && !flags.shared_critic) {
-    build(session, adapter, flags.init_adapter);
-    separate.emplace(std::move(*session.model));
-    separate->add_score_head({.seed = flags.seed});
+    separate.emplace(flags.init_critic.empty() ? build_model_of(session, adapter, flags.init_adapter) : build_reward_model(session, flags.init_critic));
+    if (!separate->score_head()) separate->add_score_head({.seed = flags.seed});
     separate->set_recompute(recompute_of(flags));
   }
   build(session, adapter, flags.init_adapter);
   session.model->set_recompute(recompute_of(flags));
+  bool const fresh = flags.init_adapter.empty() && flags.modules_to_save.empty() && flags.bias == "none";
+  auto const kind = flags.reference == "base" ? graft::ReferenceKind::base : graft::ReferenceKind::initial;
+  graft::ReferencePolicy<Model> reference(*session.model, kind, fresh);
   if (critic && flags.shared_critic) session.model->add_score_head({.seed = flags.seed});
   auto const trainable = separate ? graft::joint_trainable(*session.model, *separate) : session.model->trainable();
   if (separate)
-    learn(flags, session, graft::SeparateCritic<Model>{&*separate}, trainable);
+    learn(flags, session, graft::SeparateCritic<Model>{&*separate}, trainable, reference);
   else if (critic)
-    learn(flags, session, graft::SharedCritic{}, trainable);
+    learn(flags, session, graft::SharedCritic{}, trainable, reference);
   else
-    learn(flags, session, graft::NoCritic{}, trainable);
+    learn(flags, session, graft::NoCritic{}, trainable, reference);
 }
 
 }  // namespace cli

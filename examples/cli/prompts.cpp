@@ -38,6 +38,7 @@ Prompts read_prompts(std::string const& path, Session const& session, ModelFlags
   errors.report();
   graft::require(!prompts.ids.empty(), "data", path, " has no records");
   prompts.stop_ids = stop_ids(session, format ? &*format : nullptr);
+  prompts.format = std::move(format);
   return prompts;
 }
 

@@ -12,6 +12,7 @@ namespace cli {
 struct Prompts {
   std::vector<std::vector<std::int32_t>> ids;
   std::vector<std::int32_t> stop_ids;
+  std::optional<graft::ChatFormat> format = std::nullopt;  ///< of the conversations among them, if there are any
 };
 
 /// Reads records {"prompt": string or messages} (or {"messages": …}); keys beside them are ignored. Every bad line is

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // graft reward: trains a reward model, an adapter with a score head, on pairs and rankings of answers.
 #include "commands.hpp"
+#include "trainers.hpp"
 #include "training_run.hpp"
 
 #include <graft/data/reward_data.hpp>
@@ -17,12 +18,6 @@
 namespace cli {
 
 using graft::Index;
-
-/// What `graft reward` has beside every trainer's flags.
-struct RewardFlags : TrainingFlags {
-  std::string loss = "bradley-terry";
-  double center_rewards_coefficient = 0;
-};
 
 static graft::RewardDataOptions data_options(RewardFlags const& flags, graft::Tokenizer const& tokenizer) {
   graft::RewardDataOptions options;
@@ -56,9 +51,8 @@ class RewardHeldOut {
   std::optional<graft::BatchStream<graft::RewardDataset>> batches_;
 };
 
-static void reward(RewardFlags const& flags) {
+void run_reward(RewardFlags const& flags, Session& session) {
   graft::require(flags.method == "lora", "reward", "--method must be lora: a reward model is written as a PEFT adapter with its head");
-  Session session = open_session(flags.model);
   graft::RewardData data(flags.data, session.tokenizer(), data_options(flags, session.tokenizer()));
   std::cerr << data.report();
   build(session, adapter_of(flags), flags.init_adapter);
@@ -82,16 +76,22 @@ static void reward(RewardFlags const& flags) {
   if (held_out.present()) held_out.print(std::cout);
 }
 
+void add_reward_flags(CLI::App& app, RewardFlags& flags) {
+  auto const groups = add_training_flags(app, flags);
+  groups.optimization->add_option("--loss", flags.loss, "of a ranking of more than two: the mean of its pairs, or of the whole order")
+      ->check(CLI::IsMember({"bradley-terry", "plackett-luce"}))->capture_default_str();
+  groups.optimization->add_option("--center-rewards-coefficient", flags.center_rewards_coefficient, "draws the rewards of a pair to a mean of zero; 0.01 is usual")
+      ->capture_default_str();
+}
+
 void add_reward(CLI::App& app) {
   auto const flags = std::make_shared<RewardFlags>();
-  flags->learning_rate = 1e-4;
   auto* command = app.add_subcommand("reward", "a reward model from pairs and rankings of answers");
-  auto const groups = add_training_flags(*command, *flags);
-  groups.optimization->add_option("--loss", flags->loss, "of a ranking of more than two: the mean of its pairs, or of the whole order")
-      ->check(CLI::IsMember({"bradley-terry", "plackett-luce"}))->capture_default_str();
-  groups.optimization->add_option("--center-rewards-coefficient", flags->center_rewards_coefficient, "draws the rewards of a pair to a mean of zero; 0.01 is usual")
-      ->capture_default_str();
-  command->callback([flags] { reward(*flags); });
+  add_reward_flags(*command, *flags);
+  command->callback([flags] {
+    Session session = open_session(flags->model);
+    run_reward(*flags, session);
+  });
 }
 
 }  // namespace cli

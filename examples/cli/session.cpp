@@ -57,17 +57,35 @@ PlannedModel plan_any(graft::ModelConfig const& config, graft::Selected const& a
   return entry_of(config.model_type, "the configuration").plan(config, adapter, dry, weights);
 }
 
-void build(Session& session, graft::Selected const& adapter, std::string const& adapter_directory) {
+Model build_model_of(Session const& session, graft::Selected const& adapter, std::string const& adapter_directory) {
   auto const& entry = entry_of(session.files.config.model_type, session.files.path.string());
-  session.model.emplace(entry.build(session.files, adapter, *session.backend));
-  if (!adapter_directory.empty()) graft::load_peft(*session.model, adapter_directory);
+  Model model = entry.build(session.files, adapter, *session.backend);
+  if (!adapter_directory.empty()) graft::load_peft(model, adapter_directory);
+  return model;
+}
+
+void build(Session& session, graft::Selected const& adapter, std::string const& adapter_directory) {
+  session.model.reset();
+  session.model.emplace(build_model_of(session, adapter, adapter_directory));
+}
+
+void build_adapted(Session& session, std::string const& adapter_directory) {
+  graft::Selected adapter;
+  if (!adapter_directory.empty()) adapter = {graft::Method::lora, graft::read_peft_config(adapter_directory)};
+  build(session, adapter, adapter_directory);
+}
+
+Model build_reward_model(Session const& session, std::string const& directory) {
+  Model model = build_model_of(session, {graft::Method::lora, graft::read_peft_config(directory)}, directory);
+  auto const head = model.score_head();
+  graft::require(head.has_value() && head->num_labels == 1, "reward", directory, " is no reward model: it must have a score head of one score, "
+                 "as graft reward writes it");
+  return model;
 }
 
 Session open_model_session(ModelFlags const& flags) {
   Session session = open_session(flags);
-  graft::Selected adapter;
-  if (!flags.adapter.empty()) adapter = {graft::Method::lora, graft::read_peft_config(flags.adapter)};
-  build(session, adapter, flags.adapter);
+  build_adapted(session, flags.adapter);
   return session;
 }
 

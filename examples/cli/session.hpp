@@ -30,8 +30,14 @@ struct Session {
 
 /// Opens the files and the backend, without a model yet. Says on standard error what was chosen.
 [[nodiscard]] Session open_session(ModelFlags const& flags);
-/// Builds the model. `adapter_directory`: a PEFT directory whose weights are read into the adapter, or "".
+/// A model on the session's files; all that are built so share the frozen base. `adapter_directory`: a PEFT directory whose weights are read into the adapter, or "".
+[[nodiscard]] Model build_model_of(Session const& session, graft::Selected const& adapter, std::string const& adapter_directory);
+/// The same as the session's own model, whose place it takes.
 void build(Session& session, graft::Selected const& adapter, std::string const& adapter_directory);
+/// The same with the adapter of a PEFT directory; "": the base alone.
+void build_adapted(Session& session, std::string const& adapter_directory);
+/// A reward model as `graft reward` writes it. Error: the adapter has no score head of one score.
+[[nodiscard]] Model build_reward_model(Session const& session, std::string const& directory);
 /// The same for commands that only use a model, with the adapter of `flags` if there is one.
 [[nodiscard]] Session open_model_session(ModelFlags const& flags);
 

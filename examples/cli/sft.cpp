@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // graft sft: supervised fine-tuning of an adapter, or of every weight, on a JSONL file.
 #include "commands.hpp"
+#include "trainers.hpp"
 #include "training_run.hpp"
 
 #include <graft/data/chat_data.hpp>
@@ -16,13 +17,6 @@ namespace cli {
 
 using graft::Index;
 
-/// What `graft sft` has beside every trainer's flags.
-struct SftFlags : TrainingFlags {
-  double label_smoothing = 0;
-  double z_loss = 0;
-  bool last_turn_only = false;
-};
-
 static graft::ChatDataOptions data_options(SftFlags const& flags, graft::Tokenizer const& tokenizer) {
   graft::ChatDataOptions options;
   options.batch_size = flags.batch_size;
@@ -31,6 +25,7 @@ static graft::ChatDataOptions data_options(SftFlags const& flags, graft::Tokeniz
   options.shuffle = !flags.no_shuffle;
   options.gradient_accumulation = flags.gradient_accumulation;
   options.supervision.assistant_turns = flags.last_turn_only ? graft::AssistantTurns::last : graft::AssistantTurns::all;
+  options.fields.completion_field = flags.completion_field;
   options.chat_format = chosen_format(flags.model, tokenizer);
   return options;
 }
@@ -58,8 +53,7 @@ class ChatHeldOut {
   std::optional<graft::Batches> batches_;
 };
 
-static void sft(SftFlags const& flags) {
-  Session session = open_session(flags.model);
+void run_sft(SftFlags const& flags, Session& session) {
   graft::ChatData data(flags.data, session.tokenizer(), data_options(flags, session.tokenizer()));
   std::cerr << data.report();
   auto const program = static_cast<std::size_t>(graft::resident_bytes());
@@ -72,6 +66,7 @@ static void sft(SftFlags const& flags) {
 
   Trainer trainer{.options = options_of(flags), .program_bytes = program};
   set_option(trainer.options, "last-turn-only", flags.last_turn_only);
+  set_option(trainer.options, "completion-field", flags.completion_field);
   set_option(trainer.options, "label-smoothing", flags.label_smoothing);
   set_option(trainer.options, "z-loss", flags.z_loss);
   if (held_out.present()) trainer.evaluate = [&] { return held_out.evaluate(); };
@@ -80,15 +75,24 @@ static void sft(SftFlags const& flags) {
   save_result(flags, session);
 }
 
+void add_sft_flags(CLI::App& app, SftFlags& flags) {
+  auto const groups = add_training_flags(app, flags);
+  groups.data->add_flag("--last-turn-only", flags.last_turn_only, "of a conversation, learn the last assistant turn only");
+  groups.data->add_option("--completion-field", flags.completion_field, "key of what follows a prompt; chosen: learn the preferred answers of pairs")
+      ->capture_default_str();
+  groups.optimization->add_option("--label-smoothing", flags.label_smoothing, "share of the target spread over the vocabulary")
+      ->capture_default_str();
+  groups.optimization->add_option("--z-loss", flags.z_loss, "factor of the squared log-normaliser")->capture_default_str();
+}
+
 void add_sft(CLI::App& app) {
   auto const flags = std::make_shared<SftFlags>();
   auto* command = app.add_subcommand("sft", "supervised fine-tuning: an adapter, or every weight");
-  auto const groups = add_training_flags(*command, *flags);
-  groups.data->add_flag("--last-turn-only", flags->last_turn_only, "of a conversation, learn the last assistant turn only");
-  groups.optimization->add_option("--label-smoothing", flags->label_smoothing, "share of the target spread over the vocabulary")
-      ->capture_default_str();
-  groups.optimization->add_option("--z-loss", flags->z_loss, "factor of the squared log-normaliser")->capture_default_str();
-  command->callback([flags] { sft(*flags); });
+  add_sft_flags(*command, *flags);
+  command->callback([flags] {
+    Session session = open_session(flags->model);
+    run_sft(*flags, session);
+  });
 }
 
 }  // namespace cli

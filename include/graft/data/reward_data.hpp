@@ -50,6 +50,14 @@ class AnswerTokenizer {
   bool parse_special_;
 };
 
+/// The tokens that `AnswerTokenizer` puts behind an answer: EOS behind text (`format` is null), in a conversation the end of the
+/// assistant's turn with what the format writes after it.
+[[nodiscard]] inline std::vector<std::int32_t> answer_ending(Tokenizer const& tokenizer, ChatFormat const* format) {
+  if (format != nullptr) return tokenizer.encode(format->spec().roles.at("assistant").suffix);
+  auto const eos = tokenizer.eos();
+  return eos ? std::vector<std::int32_t>{*eos} : std::vector<std::int32_t>{};
+}
+
 namespace detail {
 
 /// Counts an example and keeps it if something can be learnt from it.

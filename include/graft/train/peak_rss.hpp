@@ -3,6 +3,9 @@
 
 #include <graft/core/scalar.hpp>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <sys/resource.h>
 #include <fstream>
 #include <string>
@@ -30,6 +33,17 @@ namespace graft {
 #else
   return static_cast<Index>(usage.ru_maxrss) * 1024;
 #endif
+}
+
+/// Begins `peak_rss_bytes` anew: what comes next is measured alone. Memory that the allocator keeps is given back first. Says whether
+/// the system can (Linux: /proc/self/clear_refs).
+inline bool reset_peak_rss() {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
+  std::ofstream reset("/proc/self/clear_refs");
+  reset << 5 << std::flush;
+  return reset.good();
 }
 
 }  // namespace graft

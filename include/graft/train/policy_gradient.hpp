@@ -74,10 +74,20 @@ template <class Model>
   return joint;
 }
 
-/// Fills in log-probabilities of the policy and, where a KL is asked for, of the reference – the base with the adapter off – and
+/// The reference is the base, with the policy's adapter off. A policy that goes on from an adapter, such as SFT's, is held to that
+/// with a `ReferencePolicy` instead.
+struct BaseReference {
+  /// Calls f(adapters) while the policy's model is the reference.
+  template <class F>
+  void during(F&& f) const {
+    f(false);
+  }
+};
+
+/// Fills in log-probabilities of the policy and, where a KL is asked for, of the reference, and
 /// the critic's values. Where a rollout is used for a single step its own pass yields the policy's, and none is made here.
-template <class Model, class Critic = NoCritic>
-void score_for_learning(Model& policy, Rollout& rollout, PolicyGradient const& spec, Critic const& critic = {}) {
+template <class Model, class Critic = NoCritic, class KlReference = BaseReference>
+void score_for_learning(Model& policy, Rollout& rollout, PolicyGradient const& spec, Critic const& critic = {}, KlReference&& reference = {}) {
   bool const shared = std::is_same_v<Critic, SharedCritic>;
   if (!spec.one_step() || spec.kl_in_reward() || spec.kl.target > 0) {
     auto scores = score_rollout(policy, rollout, {.heads = shared ? Heads::both : Heads::language}, spec.tokens_per_batch);
@@ -86,7 +96,9 @@ void score_for_learning(Model& policy, Rollout& rollout, PolicyGradient const& s
     if (shared) rollout.values = std::move(scores.values);
   }
   if (spec.kl.coefficient > 0 || spec.kl.target > 0)
-    rollout.ref_logprobs = score_rollout(policy, rollout, {.adapters = false}, spec.tokens_per_batch).logprobs;
+    reference.during([&](bool adapters) {
+      rollout.ref_logprobs = score_rollout(policy, rollout, {.adapters = adapters}, spec.tokens_per_batch).logprobs;
+    });
   if constexpr (!std::is_same_v<Critic, SharedCritic> && !std::is_same_v<Critic, NoCritic>)
     rollout.values = score_rollout(*critic.model, rollout, {.heads = Heads::score}, spec.tokens_per_batch).values;
 }

@@ -59,9 +59,17 @@ class ReferencePolicy {
   /// The same by a pass in any case.
   void compute(PreferenceBatch& batch) {
     batch.reference_logprobs.clear();
+    during([&](bool adapters) {
+      for (auto const& token : model_->forward(batch, {.adapters = adapters}))
+        batch.reference_logprobs.push_back(static_cast<float>(token.target_logprob));
+    });
+  }
+
+  /// Calls f(adapters) while the model is the reference; `adapters` says whether a pass has its adapter act.
+  template <class F>
+  void during(F&& f) {
     if (swaps_) exchange();
-    auto const stats = model_->forward(batch, {.adapters = swaps_});
-    for (auto const& token : stats) batch.reference_logprobs.push_back(static_cast<float>(token.target_logprob));
+    f(swaps_);
     if (swaps_) exchange();
   }
 

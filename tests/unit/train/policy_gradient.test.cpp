@@ -7,6 +7,7 @@
 #include <graft/model/llama.hpp>
 #include <graft/optim/adamw.hpp>
 #include <graft/optim/bind.hpp>
+#include <graft/train/reference_policy.hpp>
 #include <graft/train/value_and_grad.hpp>
 
 #include <support/gradcheck.hpp>
@@ -212,6 +213,25 @@ TEST_CASE("policy gradient: PPO with a critic of its own finds the known optimum
   CHECK(before < optimum - 0.05);
   CHECK(after <= optimum + 1e-12);
   CHECK((after - before) / (optimum - before) > 0.95);
+}
+
+TEST_CASE("policy gradient: the reference is the base, or the adapter that the policy went on from") {
+  Policy policy;
+  test::disturb(policy.model.trainable().params);
+  auto rollout = draw_rollout(policy.model, std::vector<Ids>{{3, 4, 5}}, sampled(2, 4, 5));
+  auto const initial = score_rollout(policy.model, rollout).logprobs, base = score_rollout(policy.model, rollout, {.adapters = false}).logprobs;
+  ReferencePolicy reference(policy.model, ReferenceKind::initial, false);
+  for (auto& param : policy.model.trainable().params)
+    for (Index i = 0; i < param.value.size(); ++i) param.value.data[i] *= 1.1;
+  auto const now = score_rollout(policy.model, rollout).logprobs;
+  PolicyGradient const spec{.kl = {.coefficient = 0.1}, .num_iterations = 2};
+  score_for_learning(policy.model, rollout, spec, NoCritic{}, reference);
+  CHECK(rollout.ref_logprobs == initial);
+  CHECK(rollout.logprobs == now);
+  CHECK(initial != now);
+  CHECK(initial != base);
+  score_for_learning(policy.model, rollout, spec);
+  CHECK(rollout.ref_logprobs == base);
 }
 
 TEST_CASE("policy gradient: what is asked for in the wrong order or size is refused") {
