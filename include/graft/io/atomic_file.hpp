@@ -2,6 +2,7 @@
 #pragma once
 
 #include <graft/config.hpp>
+#include <graft/core/error.hpp>
 
 #include <concepts>
 #include <cstddef>

@@ -4,7 +4,6 @@
 #include <graft/io/atomic_file.hpp>
 
 #include <graft/config.hpp>
-#include <graft/core/error.hpp>
 
 #include <fcntl.h>
 #include <unistd.h>
