@@ -22,6 +22,7 @@
 #include <graft/quant/decode.hpp>
 #include <graft/train/value_and_grad.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>

@@ -9,6 +9,7 @@
 #include <graft/train/reference_policy.hpp>
 #include <graft/train/statistics.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <filesystem>

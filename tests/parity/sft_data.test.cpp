@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <support/files.hpp>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 

@@ -19,6 +19,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 using namespace graft;
 
 namespace {

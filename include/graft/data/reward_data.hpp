@@ -8,6 +8,7 @@
 #include <graft/data/tokenize_record.hpp>
 #include <graft/text/encode_chat.hpp>
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>

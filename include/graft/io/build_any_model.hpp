@@ -9,6 +9,8 @@
 #include <graft/model/qwen2.hpp>
 #include <graft/model/qwen3.hpp>
 
+#include <algorithm>
+
 namespace graft {
 
 /// Builds the model of `files`, whatever architecture of graft's it is.

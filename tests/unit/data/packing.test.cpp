@@ -6,6 +6,7 @@
 #include <graft/data/validate.hpp>
 #include <support/message_of.hpp>
 
+#include <algorithm>
 #include <numeric>
 #include <string>
 #include <vector>

@@ -5,6 +5,7 @@
 #include <graft/text/byte_level_spec.hpp>
 #include <support/message_of.hpp>
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <vector>

@@ -6,6 +6,7 @@
 #include <support/answers.hpp>
 #include <support/message_of.hpp>
 
+#include <algorithm>
 #include <set>
 #include <string>
 

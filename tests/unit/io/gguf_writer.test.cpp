@@ -7,6 +7,7 @@
 #include <support/files.hpp>
 #include <support/message_of.hpp>
 
+#include <algorithm>
 #include <filesystem>
 #include <string>
 #include <vector>

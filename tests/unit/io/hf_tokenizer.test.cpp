@@ -9,6 +9,7 @@
 #include <support/files.hpp>
 #include <support/message_of.hpp>
 
+#include <algorithm>
 #include <functional>
 #include <string>
 #include <vector>

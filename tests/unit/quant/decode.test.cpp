@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <support/files.hpp>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>

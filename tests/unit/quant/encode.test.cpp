@@ -7,6 +7,7 @@
 #include <support/files.hpp>
 #include <support/message_of.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string>

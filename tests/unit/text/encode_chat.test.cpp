@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 #include <support/message_of.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>

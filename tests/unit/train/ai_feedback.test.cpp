@@ -9,6 +9,11 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <span>
+#include <string>
+#include <vector>
+
 using namespace graft;
 
 namespace {

@@ -17,6 +17,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 
 using namespace graft;
 
