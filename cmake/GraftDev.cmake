@@ -48,11 +48,24 @@ if(GRAFT_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
 endif()
 
 # Every header compiles alone, with our warnings: cmake --build BUILD --target all_verify_interface_header_sets. Without the
-# .tpp bodies: those compile alone in src/, and all together, header-only, in the test odr.
+# .tpp bodies: those compile alone in src/, and all together, header-only, in the test odr. A header that its test includes
+# first compiles alone there.
 if(PROJECT_IS_TOP_LEVEL)
+  set(graft_headers_without_test)
+  foreach(header IN LISTS graft_plain_headers)
+    cmake_path(RELATIVE_PATH header BASE_DIRECTORY "${PROJECT_SOURCE_DIR}/include" OUTPUT_VARIABLE name)
+    string(REGEX REPLACE "^graft/(.*)[.]hpp$" "${PROJECT_SOURCE_DIR}/tests/unit/\\1.test.cpp" test "${name}")
+    set(first)
+    if(EXISTS "${test}")
+      file(STRINGS "${test}" first REGEX "^#include" LIMIT_COUNT 1)
+    endif()
+    if(NOT first STREQUAL "#include <${name}>")
+      list(APPEND graft_headers_without_test "${header}")
+    endif()
+  endforeach()
   add_library(graft_header_check INTERFACE)
   target_sources(graft_header_check INTERFACE
-    FILE_SET HEADERS BASE_DIRS "${PROJECT_SOURCE_DIR}/include" FILES ${graft_plain_headers})
+    FILE_SET HEADERS BASE_DIRS "${PROJECT_SOURCE_DIR}/include" FILES ${graft_headers_without_test})
   list(TRANSFORM graft_parts PREPEND graft_ OUTPUT_VARIABLE graft_part_targets)
   target_link_libraries(graft_header_check INTERFACE graft graft_dev ${graft_part_targets})
   target_compile_definitions(graft_header_check INTERFACE GRAFT_COMPILED)

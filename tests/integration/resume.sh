@@ -35,7 +35,7 @@ train() {
 }
 
 (train "$work/whole" 2>/dev/null)
-kill_and_resume 0.15 0.12 "$work/killed" train
+kill_and_resume 0.15 0.25 "$work/killed" train
 file=adapter_model.safetensors
 [ "$method" = lora ] || file=model.safetensors
 cmp "$work/whole/$file" "$work/killed/$file"

@@ -37,7 +37,7 @@ printf '{"text":"The quick brown fox jumps over the lazy dog."}\n' >"$work/retai
 (align "$work/whole" --method dpo >"$work/table" 2>"$work/whole.log") || { cat "$work/whole.log"; exit 1; }
 cat "$work/table"
 for policy in base sft ppo dpo; do grep -q "^$policy " "$work/table"; done
-kill_and_resume 0.2 0.2 "$work/killed" align
+kill_and_resume 0.2 0.4 "$work/killed" align
 for stage in sft reward ppo; do cmp "$work/whole/$stage/adapter_model.safetensors" "$work/killed/$stage/adapter_model.safetensors"; done
 for policy in base sft ppo; do
   cmp "$work/whole/evaluation-$policy.json" "$work/killed/evaluation-$policy.json"

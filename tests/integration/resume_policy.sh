@@ -25,7 +25,7 @@ learn() {
 }
 
 (learn "$work/whole" 2>/dev/null)
-kill_and_resume 0.15 0.15 "$work/killed" learn
+kill_and_resume 0.15 0.3 "$work/killed" learn
 cmp "$work/whole/adapter_model.safetensors" "$work/killed/adapter_model.safetensors"
 for file in trainable.safetensors optimizer.safetensors trainer_state.json; do
   cmp "$work/whole/checkpoint-8/$file" "$work/killed/checkpoint-8/$file"

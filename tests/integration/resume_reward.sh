@@ -24,7 +24,7 @@ train() {
 }
 
 (train "$work/whole" >"$work/table" 2>/dev/null)
-kill_and_resume 0.3 0.3 "$work/killed" train
+kill_and_resume 0.3 0.6 "$work/killed" train
 cmp "$work/whole/adapter_model.safetensors" "$work/killed/adapter_model.safetensors"
 grep -q '"task_type": "SEQ_CLS"' "$work/killed/adapter_config.json"
 grep -q '^s1 ' "$work/table"

@@ -16,19 +16,21 @@ struct Philox {
   std::uint64_t stream = 0;  ///< separates independent uses of one seed
 
   [[nodiscard]] std::array<std::uint32_t, 4> block(std::uint64_t n) const noexcept {
-    std::array<std::uint32_t, 4> c{static_cast<std::uint32_t>(n), static_cast<std::uint32_t>(n >> 32),
-                                   static_cast<std::uint32_t>(stream), static_cast<std::uint32_t>(stream >> 32)};
+    auto c0 = static_cast<std::uint32_t>(n), c1 = static_cast<std::uint32_t>(n >> 32);
+    auto c2 = static_cast<std::uint32_t>(stream), c3 = static_cast<std::uint32_t>(stream >> 32);
     auto k0 = static_cast<std::uint32_t>(key);
     auto k1 = static_cast<std::uint32_t>(key >> 32);
     for (int round = 0; round < 10; ++round) {
-      std::uint64_t const p0 = std::uint64_t{0xD2511F53u} * c[0];
-      std::uint64_t const p1 = std::uint64_t{0xCD9E8D57u} * c[2];
-      c = {static_cast<std::uint32_t>(p1 >> 32) ^ c[1] ^ k0, static_cast<std::uint32_t>(p1),
-           static_cast<std::uint32_t>(p0 >> 32) ^ c[3] ^ k1, static_cast<std::uint32_t>(p0)};
+      std::uint64_t const p0 = std::uint64_t{0xD2511F53u} * c0;
+      std::uint64_t const p1 = std::uint64_t{0xCD9E8D57u} * c2;
+      c0 = static_cast<std::uint32_t>(p1 >> 32) ^ c1 ^ k0;
+      c1 = static_cast<std::uint32_t>(p1);
+      c2 = static_cast<std::uint32_t>(p0 >> 32) ^ c3 ^ k1;
+      c3 = static_cast<std::uint32_t>(p0);
       k0 += 0x9E3779B9u;
       k1 += 0xBB67AE85u;
     }
-    return c;
+    return {c0, c1, c2, c3};
   }
   /// The n-th 32-bit word of the stream.
   [[nodiscard]] std::uint32_t word(std::uint64_t n) const noexcept { return block(n / 4)[n % 4]; }
@@ -40,8 +42,11 @@ class Rng {
   explicit Rng(std::uint64_t seed, std::uint64_t stream = 0) : philox_{seed, stream} {}
 
   std::uint64_t next() {
-    std::uint64_t const high = philox_.word(position_++);
-    return high << 32 | philox_.word(position_++);
+    auto const words = philox_.block(position_ / 4);
+    std::uint64_t const high = words[position_ % 4];
+    std::uint64_t const low = position_ % 4 < 3 ? words[position_ % 4 + 1] : philox_.word(position_ + 1);
+    position_ += 2;
+    return high << 32 | low;
   }
   /// Uniform in [0, 1), with 53 random bits.
   double uniform() { return static_cast<double>(next() >> 11) * 0x1p-53; }
