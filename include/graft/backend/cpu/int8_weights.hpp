@@ -53,6 +53,9 @@ inline void pack_int8_tile(Int8Tile const& tile, Int8Block& to) {
 
 #if GRAFT_HAS_INT8_LANES
 
+// Without optimisation GCC's gather is a macro, with a conversion of its own.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsign-conversion"
 /// The same bits from 16 rows of 32 elements, whose contraction runs along the row: each is quantised as activations are,
 /// then words of four bytes are transposed.
 inline void pack_int8_rows_by_lanes(float const* w, Index stride, Int8Block& to) {
@@ -70,6 +73,7 @@ inline void pack_int8_rows_by_lanes(float const* w, Index stride, Int8Block& to)
   }
   _mm512_store_si512(to.base.data(), _mm512_sub_epi32(_mm512_setzero_si512(), sum));
 }
+#pragma GCC diagnostic pop
 
 /// The same from 32 rows of 16 elements, whose contraction runs down the column.
 inline void pack_int8_cols_by_lanes(float const* w, Index stride, Int8Block& to) {
