@@ -20,18 +20,6 @@
 
 namespace graft::test {
 
-/// Normal numbers, drawn once: under the sanitizers, drawing them anew took most of the time of these tests. A prime number of
-/// them, so that they repeat along no row.
-[[nodiscard]] inline std::vector<double> const& normal_numbers() {
-  static std::vector<double> const numbers = [] {
-    Rng rng(65521);
-    std::vector<double> drawn(65521);
-    for (double& number : drawn) number = rng.normal();
-    return drawn;
-  }();
-  return numbers;
-}
-
 /// A matrix of test data on the host. `stride` > cols leaves a gap behind each row, which no operation may change.
 template <Scalar T>
 struct HostMatrix {
@@ -45,12 +33,7 @@ struct HostMatrix {
   }
   static HostMatrix random(Index rows, Index cols, Rng& rng, double scale = 1, Index gap = 0) {
     HostMatrix matrix = filled(rows, cols, T{0}, gap);
-    auto const& drawn = normal_numbers();
-    std::size_t at = rng.below(drawn.size());
-    for (T& value : matrix.values) {
-      value = static_cast<T>(scale * drawn[at]);
-      if (++at == drawn.size()) at = 0;
-    }
+    for (T& value : matrix.values) value = static_cast<T>(scale * rng.normal());
     return matrix;
   }
 };
