@@ -34,9 +34,17 @@ def train(program: Path, flags: list[str], threads: int, warmup: int, steps: int
     rows = [row for row in rows if "step" in row][warmup:]
     assert len(rows) == steps, f"{len(rows)} rows in metrics.jsonl, not {steps}"
     total = sum(row["seconds"] for row in rows)
-    return {"tokens_per_second": sum(row["tokens"] for row in rows) / total, "records_per_second": batch * steps / total,
-            "step_seconds": [row["seconds"] for row in rows], "peak_rss_bytes": peak, "loss": rows[-1]["loss"],
+    tokens = sum(row["tokens"] if "tokens" in row else row["prompt_tokens"] + row["completion_tokens"] for row in rows)
+    return {"tokens_per_second": tokens / total, "records_per_second": batch * steps / total,
+            "step_seconds": [row["seconds"] for row in rows], "peak_rss_bytes": peak, "loss": rows[-1].get("loss", 0.0),
             "threads": threads, "wall_seconds": whole, "versions": {"graft": version(program)}}
+
+
+def reward_model(program: Path, model: Path, pairs: Path, output: Path):
+    """An adapter with a score head, of one step: what it costs to ask it does not depend on what it says."""
+    if not (output / "adapter_config.json").exists():
+        spawn([str(program), "reward", "--model", str(model), "--data", str(pairs), "--max-length", "512", "--batch-size", "4",
+               "--max-steps", "1", "--output", str(output)], 1)
 
 
 def generate(program: Path, model: Path, prompts: Path, threads: int, decode: bool, streams: int = 1) -> dict:

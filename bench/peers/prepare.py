@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes what the peers read: the model as a Hugging Face directory in float, dense ids and the same as text, records, pairs."""
 
+import gzip
+import itertools
 import json
 import random
 import sys
@@ -63,3 +65,11 @@ def pairs(out: Path, count: int):
             turn = lambda role, low, high: [{"role": role, "content": sentence(rng, rng.randint(low, high))}]
             file.write(json.dumps({"prompt": turn("user", 20, 180), "chosen": turn("assistant", 10, 120),
                                    "rejected": turn("assistant", 10, 120)}) + "\n")
+
+
+def prompts_with_answers(records: Path, out: Path, count: int):
+    """Prompts for rollouts, from records of prompts and completions."""
+    with (gzip.open if records.suffix == ".gz" else open)(records, "rt") as source, open(out / "policy.jsonl", "w") as file:
+        for line in itertools.islice(source, count):
+            record = json.loads(line)
+            file.write(json.dumps({"prompt": record["prompt"], "answer": record["completion"][-1]["content"]}) + "\n")

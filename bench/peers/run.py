@@ -29,6 +29,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--gguf", type=Path, default=Path.home() / ".cache/graft/SmolLM2-135M-Instruct.Q4_1.gguf")
     parser.add_argument("--gsm8k", type=Path, help="JSONL of prompts and completions; default: generated ones")
     parser.add_argument("--pairs", type=Path, help="JSONL of preference pairs; default: generated ones")
+    parser.add_argument("--trl-ppo", type=Path, metavar="DIR", help="TRL 1.12, the last with PPO: pip install --no-deps --target DIR trl==1.12.0")
     parser.add_argument("--work", type=Path, default=ROOT / "build/peers", help="where model, data and results go")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--repeats", type=int, default=3)
@@ -64,6 +65,7 @@ def plan(args: argparse.Namespace) -> dict:
     lora = "LoRA step, 4 × 512 tokens"
     graft("graft_lora", lora, "graft f32, F32 base", [*sft, "--model", str(hf), "--precision", "f32"], 4)
     graft("graft_lora_auto", lora, "graft --precision auto, F32 base", [*sft, "--model", str(hf)], 4, against="graft_lora")
+    graft("graft_lora_int8", lora, "graft --precision int8, F32 base", [*sft, "--model", str(hf), "--precision", "int8"], 4, against="graft_lora")
     graft("graft_lora_q4", lora, "graft f32, Q4_1 base", [*sft, "--model", str(gguf), "--precision", "f32"], 4, against="graft_lora")
     graft("graft_lora_small", lora, "graft f32, Q4_1 base, recompute full",
           [*sft, "--model", str(gguf), "--precision", "f32", "--recompute", "full"], 4, against="graft_lora")
@@ -83,12 +85,29 @@ def plan(args: argparse.Namespace) -> dict:
     graft("graft_sft", real, "graft f32, F32 base", [*data, "--model", str(hf), "--precision", "f32"], 8, "records_per_second")
     graft("graft_sft_q4", real, "graft --precision auto, Q4_1 base", [*data, "--model", str(gguf)], 8, "records_per_second",
           against="graft_sft")
+    graft("graft_sft_int8", real, "graft --precision int8, F32 base", [*data, "--model", str(hf), "--precision", "int8"], 8,
+          "records_per_second", against="graft_sft")
     python("trl_sft", real, "TRL SFTTrainer f32", "graft_sft", "trl_train.py", [], records, 8, "records_per_second")
 
     preference = "LoRA DPO, pairs, batch 4"
     graft("graft_dpo", preference, "graft f32, F32 base",
           ["dpo", "--data", str(pairs), "--max-length", "512", "--model", str(hf), "--precision", "f32"], 4, "records_per_second")
     python("trl_dpo", preference, "TRL DPOTrainer f32", "graft_dpo", "trl_train.py", ["--dpo"], pairs, 4, "records_per_second")
+
+    reward = "LoRA reward model, pairs, batch 4"
+    graft("graft_reward", reward, "graft f32, F32 base",
+          ["reward", "--data", str(pairs), "--max-length", "512", "--model", str(hf), "--precision", "f32"], 4, "records_per_second")
+    python("trl_reward", reward, "TRL RewardTrainer f32", "graft_reward", "trl_train.py", ["--reward"], pairs, 4, "records_per_second")
+
+    rollouts = ["--data", str(work / "policy.jsonl"), "--model", str(hf), "--precision", "f32", "--max-completion-length", "64"]
+    group = "LoRA GRPO, 1 prompt × 8 completions of 64 tokens, KL 0.04"
+    graft("graft_grpo", group, "graft f32, F32 base",
+          ["grpo", *rollouts, "--num-generations", "8", "--beta", "0.04", "--reward", "repetition_penalty"], 1, "records_per_second")
+    python("trl_grpo", group, "TRL GRPOTrainer f32", "graft_grpo", "trl_policy.py", [], work / "policy.jsonl", 1, "records_per_second")
+    group = "LoRA PPO, 8 prompts, 64 new tokens, 4 epochs, reward model and critic"
+    graft("graft_ppo", group, "graft f32, F32 base", ["ppo", *rollouts, "--reward-model", str(work / "reward_model")], 8, "records_per_second")
+    python("trl_ppo", group, "TRL 1.12 PPOTrainer f32", "graft_ppo", "trl_policy.py", ["--ppo"], work / "policy.jsonl", 8,
+           "records_per_second")
 
     for kind, text, decode, streams in (("prefill", "a prompt of 512 tokens", False, 1), ("decode", "128 tokens, one stream", True, 1),
                                         ("decode16", "128 tokens, 16 streams", True, 16)):
@@ -106,6 +125,8 @@ def reason_to_skip(peer: dict, args: argparse.Namespace) -> str | None:
         return f"this graft has no command {command}"
     if peer.get("script", "").startswith("llama_cpp") and importlib.util.find_spec("llama_cpp") is None:
         return "llama-cpp-python is not installed"
+    if "--ppo" in peer.get("flags", []) and args.trl_ppo is None:
+        return "TRL has no PPO after 1.12: --trl-ppo DIR names an unpacked wheel of that version"
     return None
 
 
@@ -117,7 +138,8 @@ def measure(peer: dict, args: argparse.Namespace) -> dict:
     command = [sys.executable, HERE / peer["script"], *peer["flags"], "--model", peer["model"], "--data", peer["data"], "--threads",
                args.threads, "--steps", args.steps, "--warmup", args.warmup, "--batch", peer["batch"]]
     run = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=args.timeout,
-                         env={**os.environ, "OMP_NUM_THREADS": str(args.threads), "TOKENIZERS_PARALLELISM": "false"})
+                         env={**os.environ, "OMP_NUM_THREADS": str(args.threads), "TOKENIZERS_PARALLELISM": "false",
+                              **({"PYTHONPATH": str(args.trl_ppo)} if "--ppo" in peer["flags"] else {})})
     if run.returncode != 0:
         raise RuntimeError(run.stderr[-2000:])
     return json.loads(run.stdout.splitlines()[-1])
@@ -132,6 +154,8 @@ def prepare(args: argparse.Namespace):
     count = 8 * (args.warmup + args.steps)
     prepare.records(args.work, count)
     prepare.pairs(args.work, count)
+    prepare.prompts_with_answers(args.gsm8k or args.work / "records.jsonl", args.work, count)
+    graft_train.reward_model(args.graft, args.work / "model", args.pairs or args.work / "pairs.jsonl", args.work / "reward_model")
 
 
 def main():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TRL's SFTTrainer on prompts and completions, or with --dpo its DPOTrainer on pairs, with PEFT's LoRA, in float."""
+"""TRL's SFTTrainer on prompts and completions, with --dpo or --reward its DPOTrainer or RewardTrainer on pairs, with PEFT's LoRA, in float."""
 
 import gzip
 import json
@@ -7,8 +7,9 @@ import tempfile
 
 import torch
 from datasets import Dataset
-from transformers import AutoTokenizer, TrainerCallback
-from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
+from peft import LoraConfig
+from transformers import AutoModelForSequenceClassification, AutoTokenizer, TrainerCallback
+from trl import DPOConfig, DPOTrainer, RewardConfig, RewardTrainer, SFTConfig, SFTTrainer
 
 from measure import Steps, arguments, load, lora_config, print_result
 
@@ -37,7 +38,7 @@ def counting(trainer_class, clock: Clock):
 
 
 def main():
-    args = arguments("dpo")
+    args = arguments("dpo", "reward")
     torch.set_num_threads(args.threads)
     with (gzip.open if args.data.suffix == ".gz" else open)(args.data, "rt") as file:
         records = [json.loads(line) for line in file][: args.batch * (args.warmup + args.steps)]
@@ -47,13 +48,19 @@ def main():
         common = dict(output_dir=output, per_device_train_batch_size=args.batch, max_steps=args.warmup + args.steps,
                       learning_rate=2e-4, lr_scheduler_type="constant", weight_decay=0.0, bf16=False, use_cpu=True,
                       gradient_checkpointing=False, save_strategy="no", logging_steps=1, report_to=[], disable_tqdm=True)
+        model, adapter = None, lora_config()
         if args.dpo:
             kind, config = DPOTrainer, DPOConfig(max_length=512, **common)
+        elif args.reward:
+            kind, config = RewardTrainer, RewardConfig(max_length=512, **common)
+            model = AutoModelForSequenceClassification.from_pretrained(args.model, num_labels=1, dtype=torch.float32)
+            adapter = LoraConfig(r=16, lora_alpha=32, lora_dropout=0.0, target_modules="all-linear", exclude_modules="score",
+                                 modules_to_save=["score"], task_type="SEQ_CLS")
         else:
             kind, config = SFTTrainer, SFTConfig(max_length=1024, **common)
         trainer = counting(kind, clock)(
-            model=load(args.model, torch.float32), args=config, train_dataset=Dataset.from_list(records),
-            processing_class=AutoTokenizer.from_pretrained(args.model), peft_config=lora_config(), callbacks=[clock])
+            model=model or load(args.model, torch.float32), args=config, train_dataset=Dataset.from_list(records),
+            processing_class=AutoTokenizer.from_pretrained(args.model), peft_config=adapter, callbacks=[clock])
         trainer.train()
     losses = [row["loss"] for row in trainer.state.log_history if "loss" in row]
     print_result(steps, args.threads, losses[-1], ["torch", "transformers", "peft", "trl"])

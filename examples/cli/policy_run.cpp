@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "derived_seed.hpp"
 #include "policy_flags.hpp"
 #include "policy_prompts.hpp"
 #include "policy_rewards.hpp"
 #include "training_run.hpp"
 
+#include <graft/data/fingerprint.hpp>
 #include <graft/data/order.hpp>
 #include <graft/io/rollout_file.hpp>
 #include <graft/train/reference_policy.hpp>
@@ -80,16 +82,9 @@ static RewardEvaluation evaluate(Session& session, PolicyPrompts const& held_out
 
 /// Of all prompts and answers (FNV-1a): a run is not resumed on other data.
 static std::uint64_t fingerprint(PolicyPrompts const& prompts) {
-  std::uint64_t hash = 0xcbf29ce484222325;
-  for (auto const& line : prompts.records)
-    for (char const c : line) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  return hash;
-}
-
-/// The iteration's sampler seed: a function of the run's, so that a resumed run draws what the first would have drawn.
-static std::uint64_t rollout_seed(std::uint64_t seed, Index iteration) {
-  auto const block = graft::Philox{seed, 0x726f6c6c6f7574}.block(static_cast<std::uint64_t>(iteration));
-  return static_cast<std::uint64_t>(block[0]) << 32 | block[1];
+  graft::Fingerprint fingerprint;
+  for (auto const& line : prompts.records) fingerprint.mix(line);
+  return fingerprint.value();
 }
 
 template <class Critic>
@@ -152,7 +147,7 @@ static void learn(PolicyFlags const& flags, Session& session, Critic const& crit
       records.push_back(order[static_cast<std::size_t>(iteration % per_epoch * batch + i)]);
       ids.push_back(prompts.prompts.ids[static_cast<std::size_t>(records.back())]);
     }
-    rollout_options.generation.sampling.seed = rollout_seed(flags.seed, iteration);
+    rollout_options.generation.sampling.seed = derived_seed(flags.seed, 0x726f6c6c6f7574, iteration);
     auto rollout = graft::draw_rollout(model, ids, rollout_options);
     for (auto& record : rollout.records) record = records[static_cast<std::size_t>(record)];
     graft::PolicyRow row;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rlaif_records.hpp"
 
+#include "derived_seed.hpp"
 #include "prompts.hpp"
 
 #include <graft/data/line_reader.hpp>
@@ -45,12 +46,6 @@ Conversations read_conversations(std::string const& path, Session const& session
   if (left_out > 0) std::cerr << path << ": left out " << left_out << " prompts, longer than " << longest << " tokens\n";
   graft::require(!result.ids.empty(), "data", path, " has no prompts of at most ", longest, " tokens");
   return result;
-}
-
-/// A seed of each chunk, so that a run that goes on draws what the first would have drawn.
-static std::uint64_t chunk_seed(std::uint64_t seed, std::uint64_t what, Index first) {
-  auto const block = graft::Philox{seed, what}.block(static_cast<std::uint64_t>(first));
-  return static_cast<std::uint64_t>(block[0]) << 32 | block[1];
 }
 
 using ModelOpinion = graft::ModelFeedback<Model>;
@@ -99,11 +94,11 @@ void make_revisions(std::filesystem::path const& path, FeedbackFlags const& flag
   auto const constitution = graft::read_constitution(flags.constitution);
   auto const count = static_cast<Index>(prompts.ids.size());
   graft::write_lines_in_chunks(path, count, flags.chunk, [&](Index first, Index last) {
-    auto const responses = drawn_answers(flags, session, prompts, first, last, 1, chunk_seed(flags.seed, 1, first));
-    auto author = model_feedback(flags, session, prompts.format, chunk_seed(flags.seed, 2, first));
+    auto const responses = drawn_answers(flags, session, prompts, first, last, 1, derived_seed(flags.seed, 1, first));
+    auto author = model_feedback(flags, session, prompts.format, derived_seed(flags.seed, 2, first));
     auto const chosen = std::span(prompts.messages).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(last - first));
     auto const records = flags.keep_better
-                             ? with_judge(flags, session, prompts.format, chunk_seed(flags.seed, 3, first),
+                             ? with_judge(flags, session, prompts.format, derived_seed(flags.seed, 3, first),
                                           [&](auto& judge) {
                                             return graft::revise_responses(chosen, responses, constitution, author, flags.rounds, flags.seed, first, judge);
                                           })
@@ -120,11 +115,11 @@ void make_preferences(std::filesystem::path const& path, FeedbackFlags const& fl
   auto const count = static_cast<Index>(prompts.ids.size());
   Index same_place = 0, judged = 0;
   graft::write_lines_in_chunks(path, count, flags.chunk, [&](Index first, Index last) {
-    auto texts = drawn_answers(flags, session, prompts, first, last, 2, chunk_seed(flags.seed, 4, first));
+    auto texts = drawn_answers(flags, session, prompts, first, last, 2, derived_seed(flags.seed, 4, first));
     std::vector<std::pair<std::string, std::string>> answers;
     for (std::size_t i = 0; i < texts.size(); i += 2) answers.emplace_back(std::move(texts[i]), std::move(texts[i + 1]));
     auto const chosen = std::span(prompts.messages).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(last - first));
-    auto const labels = with_judge(flags, session, prompts.format, chunk_seed(flags.seed, 5, first),
+    auto const labels = with_judge(flags, session, prompts.format, derived_seed(flags.seed, 5, first),
                                    [&](auto& judge) { return graft::label_preferences(chosen, answers, constitution, judge, flags.seed, first); });
     std::vector<std::string> lines;
     for (auto const& label : labels) {
@@ -142,7 +137,7 @@ std::vector<double> judge_answers(FeedbackFlags const& flags, Session& session, 
   auto const constitution = graft::read_constitution(flags.constitution);
   std::vector<std::pair<std::string, std::string>> pairs;
   for (std::size_t i = 0; i < answers.size(); ++i) pairs.emplace_back(answers[i], others.at(i));
-  auto const labels = with_judge(flags, session, prompts.format, chunk_seed(flags.seed, 6, 0),
+  auto const labels = with_judge(flags, session, prompts.format, derived_seed(flags.seed, 6, 0),
                                  [&](auto& judge) { return graft::label_preferences(prompts.messages, pairs, constitution, judge, flags.seed); });
   std::vector<double> probabilities;
   for (auto const& label : labels) probabilities.push_back(label.probability());

@@ -2,6 +2,7 @@
 #include "stages.hpp"
 
 #include <graft/core/error.hpp>
+#include <graft/data/fingerprint.hpp>
 #include <graft/io/atomic_file.hpp>
 #include <graft/train/peak_rss.hpp>
 
@@ -21,10 +22,10 @@ namespace fs = std::filesystem;
 static std::uint64_t fingerprint_of_file(fs::path const& path) {
   std::ifstream file(path, std::ios::binary);
   graft::require(file.good(), "stage", "cannot read ", path.string());
-  std::uint64_t hash = 0xcbf29ce484222325;
+  graft::Fingerprint fingerprint;
   for (auto byte = std::istreambuf_iterator<char>(file); byte != std::istreambuf_iterator<char>(); ++byte)
-    hash = (hash ^ static_cast<unsigned char>(*byte)) * 0x100000001b3;
-  return hash;
+    fingerprint.mix(graft::Index{static_cast<unsigned char>(*byte)});
+  return fingerprint.value();
 }
 
 Stages::Stages(fs::path output, std::string until) : output_(std::move(output)), until_(std::move(until)) {

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
 
 namespace graft {
@@ -46,6 +47,21 @@ struct BatchOptions {
 
 /// Checks the options. Error: names the option.
 void validate(BatchOptions const& options);
+
+/// The part of a data source's options that says how its records become steps, checked. With `records` ("pairs") a step must be of
+/// a number of these. Error: names the option.
+template <class Options>
+[[nodiscard]] BatchOptions batch_options_of(Options const& options, std::string_view records = {}) {
+  require(records.empty() || options.batch_size >= 1, "data", "batch_size, the ", records, " of a step, must be at least 1: got ",
+          options.batch_size);
+  BatchOptions const batches{.batch_size = options.batch_size,
+                             .tokens_per_batch = options.tokens_per_batch,
+                             .gradient_accumulation = options.gradient_accumulation,
+                             .seed = options.seed,
+                             .shuffle = options.shuffle};
+  validate(batches);
+  return batches;
+}
 
 /// Checks the options against the data too. Error: names the option, or the record that no micro-batch can hold.
 template <BatchSource Data>

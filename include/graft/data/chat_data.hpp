@@ -42,17 +42,7 @@ struct ChatDataOptions {
 class ChatData : public Batches {
  public:
   ChatData(std::string const& path, Tokenizer const& tokenizer, ChatDataOptions const& options)
-      : Batches((validate(batch_options(options)), load_chat_dataset(path, tokenizer, options)),
-                batch_options(options)) {}
-
- private:
-  [[nodiscard]] static BatchOptions batch_options(ChatDataOptions const& options) {
-    return {.batch_size = options.batch_size,
-            .tokens_per_batch = options.tokens_per_batch,
-            .gradient_accumulation = options.gradient_accumulation,
-            .seed = options.seed,
-            .shuffle = options.shuffle};
-  }
+      : Batches((static_cast<void>(batch_options_of(options)), load_chat_dataset(path, tokenizer, options)), batch_options_of(options)) {}
 };
 
 static_assert(DataSource<ChatData, TokenBatch>);

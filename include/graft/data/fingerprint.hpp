@@ -5,6 +5,7 @@
 #include <graft/data/example.hpp>
 
 #include <cstdint>
+#include <string_view>
 
 namespace graft {
 
@@ -12,6 +13,10 @@ namespace graft {
 class Fingerprint {
  public:
   void mix(Index value) { hash_ = (hash_ ^ static_cast<std::uint64_t>(value)) * 0x100000001b3u; }
+  /// Bytes.
+  void mix(std::string_view bytes) {
+    for (char const byte : bytes) mix(Index{static_cast<unsigned char>(byte)});
+  }
   /// Tokens and spans.
   void mix(Example const& example) {
     mix(example.tokens());

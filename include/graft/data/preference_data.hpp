@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <graft/core/error.hpp>
 #include <graft/data/batches.hpp>
+#include <graft/data/chat_format_on_demand.hpp>
 #include <graft/data/preference_dataset.hpp>
 #include <graft/text/chat_format.hpp>
 #include <graft/text/tokenizer.hpp>
@@ -32,10 +32,9 @@ struct PreferenceDataOptions {
 /// conversation comes. Error: one for all bad lines, each with file, line and reason.
 [[nodiscard]] inline PreferenceDataset load_preferences(std::string const& path, Tokenizer const& tokenizer,
                                                         PreferenceDataOptions const& options) {
-  std::optional<ChatFormat> format = options.chat_format;
+  ChatFormatOnDemand format(tokenizer, options.chat_format);
   auto const tokenize = [&](PreferenceRecord const& record) {
-    if (std::holds_alternative<PreferenceChat>(record) && !format) format = ChatFormat::recognise(tokenizer.spec());
-    return tokenize_pair(record, tokenizer, format ? &*format : nullptr);
+    return tokenize_pair(record, tokenizer, format.get(std::holds_alternative<PreferenceChat>(record)));
   };
   return load_preference_dataset(path, tokenize,
                                  {.max_length = options.max_length,
@@ -51,20 +50,8 @@ class PreferenceData : public BatchStream<PreferenceDataset> {
  public:
   /// Error: one for all bad lines, each with file, line and reason; options that contradict each other.
   PreferenceData(std::string const& path, Tokenizer const& tokenizer, PreferenceDataOptions const& options)
-      : BatchStream((static_cast<void>(batch_options(options)), load_preferences(path, tokenizer, options)), batch_options(options)) {}
-  PreferenceData(PreferenceDataset data, PreferenceDataOptions const& options) : BatchStream(std::move(data), batch_options(options)) {}
-
- private:
-  [[nodiscard]] static BatchOptions batch_options(PreferenceDataOptions const& options) {
-    require(options.batch_size >= 1, "data", "batch_size, the pairs of a step, must be at least 1: got ", options.batch_size);
-    BatchOptions const batches{.batch_size = options.batch_size,
-                               .tokens_per_batch = options.tokens_per_batch,
-                               .gradient_accumulation = options.gradient_accumulation,
-                               .seed = options.seed,
-                               .shuffle = options.shuffle};
-    validate(batches);
-    return batches;
-  }
+      : BatchStream((static_cast<void>(batch_options_of(options, "pairs")), load_preferences(path, tokenizer, options)), batch_options_of(options, "pairs")) {}
+  PreferenceData(PreferenceDataset data, PreferenceDataOptions const& options) : BatchStream(std::move(data), batch_options_of(options, "pairs")) {}
 };
 
 static_assert(DataSource<PreferenceData, PreferenceBatch>);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <graft/data/batches.hpp>
+#include <graft/data/chat_format_on_demand.hpp>
 #include <graft/data/ranked_record.hpp>
 #include <graft/data/read_records.hpp>
 #include <graft/data/reward_dataset.hpp>
@@ -35,19 +36,18 @@ struct RewardDataOptions {
 class AnswerTokenizer {
  public:
   AnswerTokenizer(Tokenizer const& tokenizer, std::optional<ChatFormat> format, bool parse_special_in_content = true)
-      : tokenizer_(&tokenizer), format_(std::move(format)), parse_special_(parse_special_in_content) {}
+      : tokenizer_(&tokenizer), format_(tokenizer, std::move(format)), parse_special_(parse_special_in_content) {}
 
   [[nodiscard]] std::vector<std::int32_t> operator()(std::string const& text) const {
     return detail::encode_to_end(*tokenizer_, text);
   }
   [[nodiscard]] std::vector<std::int32_t> operator()(std::vector<Message> const& messages) {
-    if (!format_) format_ = ChatFormat::recognise(tokenizer_->spec());
-    return encode_chat(*tokenizer_, *format_, messages, {.parse_special_in_content = parse_special_}).ids;
+    return encode_chat(*tokenizer_, *format_.get(true), messages, {.parse_special_in_content = parse_special_}).ids;
   }
 
  private:
   Tokenizer const* tokenizer_;
-  std::optional<ChatFormat> format_;
+  ChatFormatOnDemand format_;
   bool parse_special_;
 };
 
@@ -115,17 +115,7 @@ inline void add_example(std::vector<RewardExample>& examples, RewardReport& repo
 class RewardData : public BatchStream<RewardDataset> {
  public:
   RewardData(std::string const& path, Tokenizer const& tokenizer, RewardDataOptions const& options)
-      : BatchStream((validate(batch_options(options)), load_reward_dataset(path, tokenizer, options)),
-                    batch_options(options)) {}
-
- private:
-  [[nodiscard]] static BatchOptions batch_options(RewardDataOptions const& options) {
-    return {.batch_size = options.batch_size,
-            .tokens_per_batch = options.tokens_per_batch,
-            .gradient_accumulation = options.gradient_accumulation,
-            .seed = options.seed,
-            .shuffle = options.shuffle};
-  }
+      : BatchStream((static_cast<void>(batch_options_of(options)), load_reward_dataset(path, tokenizer, options)), batch_options_of(options)) {}
 };
 
 static_assert(DataSource<RewardData, RewardBatch>);

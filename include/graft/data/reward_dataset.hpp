@@ -3,6 +3,7 @@
 
 #include <graft/core/error.hpp>
 #include <graft/core/scalar.hpp>
+#include <graft/data/fingerprint.hpp>
 #include <graft/data/packing.hpp>
 #include <graft/loss/reward/reward_batch.hpp>
 
@@ -119,18 +120,17 @@ class RewardDataset {
   [[nodiscard]] std::string const& path() const { return report_.path; }
   /// FNV-1a over all tokens, ranks and margins.
   [[nodiscard]] std::uint64_t fingerprint() const {
-    std::uint64_t hash = 0xcbf29ce484222325u;
-    auto const mix = [&hash](std::uint64_t value) { hash = (hash ^ value) * 0x100000001b3u; };
+    Fingerprint fingerprint;
     for (auto const& example : examples_) {
-      mix(example.answers.size());
-      mix(std::bit_cast<std::uint32_t>(example.margin));
-      for (auto const rank : example.ranks) mix(static_cast<std::uint64_t>(rank));
+      fingerprint.mix(std::ssize(example.answers));
+      fingerprint.mix(Index{std::bit_cast<std::uint32_t>(example.margin)});
+      for (auto const rank : example.ranks) fingerprint.mix(Index{rank});
       for (auto const& answer : example.answers) {
-        mix(answer.size());
-        for (auto const id : answer) mix(static_cast<std::uint64_t>(id));
+        fingerprint.mix(std::ssize(answer));
+        for (auto const id : answer) fingerprint.mix(Index{id});
       }
     }
-    return hash;
+    return fingerprint.value();
   }
 
  private:

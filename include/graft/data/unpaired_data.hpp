@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <graft/core/error.hpp>
 #include <graft/data/batches.hpp>
+#include <graft/data/chat_format_on_demand.hpp>
 #include <graft/data/tokenize_record.hpp>
 #include <graft/data/unpaired_dataset.hpp>
 
@@ -27,10 +27,9 @@ struct UnpairedDataOptions {
 /// Reads, checks and tokenises a JSONL file of judged answers, as TRL's KTOTrainer. The chat format is recognised from the
 /// tokenizer's template when the first conversation comes. Error: one for all bad lines, each with file, line and reason.
 [[nodiscard]] inline UnpairedDataset load_unpaired(std::string const& path, Tokenizer const& tokenizer, UnpairedDataOptions const& options) {
-  std::optional<ChatFormat> format = options.chat_format;
+  ChatFormatOnDemand format(tokenizer, options.chat_format);
   auto const tokenize = [&](Record const& record) {
-    if (is_conversation(record) && !format) format = ChatFormat::recognise(tokenizer.spec());
-    return tokenize_record(record, tokenizer, format ? &*format : nullptr);
+    return tokenize_record(record, tokenizer, format.get(is_conversation(record)));
   };
   return load_unpaired_dataset(path, tokenize, {.max_length = options.max_length, .fields = options.fields});
 }
@@ -42,20 +41,8 @@ class UnpairedData : public BatchStream<UnpairedDataset> {
  public:
   /// Error: one for all bad lines, each with file, line and reason; options that contradict each other.
   UnpairedData(std::string const& path, Tokenizer const& tokenizer, UnpairedDataOptions const& options)
-      : BatchStream((static_cast<void>(batch_options(options)), load_unpaired(path, tokenizer, options)), batch_options(options)) {}
-  UnpairedData(UnpairedDataset data, UnpairedDataOptions const& options) : BatchStream(std::move(data), batch_options(options)) {}
-
- private:
-  [[nodiscard]] static BatchOptions batch_options(UnpairedDataOptions const& options) {
-    require(options.batch_size >= 1, "data", "batch_size, the answers of a step, must be at least 1: got ", options.batch_size);
-    BatchOptions const batches{.batch_size = options.batch_size,
-                               .tokens_per_batch = options.tokens_per_batch,
-                               .gradient_accumulation = options.gradient_accumulation,
-                               .seed = options.seed,
-                               .shuffle = options.shuffle};
-    validate(batches);
-    return batches;
-  }
+      : BatchStream((static_cast<void>(batch_options_of(options, "answers")), load_unpaired(path, tokenizer, options)), batch_options_of(options, "answers")) {}
+  UnpairedData(UnpairedDataset data, UnpairedDataOptions const& options) : BatchStream(std::move(data), batch_options_of(options, "answers")) {}
 };
 
 static_assert(DataSource<UnpairedData, UnpairedBatch>);

@@ -5,8 +5,8 @@
 #include <graft/data/preference_pair.hpp>
 #include <graft/data/rollout.hpp>
 #include <graft/loss/preference/dpo.hpp>
-#include <graft/model/transformer.hpp>
 #include <graft/optim/clip.hpp>
+#include <graft/train/value_and_grad.hpp>
 
 #include <cmath>
 #include <cstddef>
@@ -81,7 +81,7 @@ LossReport learn_from_pairs(Model& policy, O& optimizer, double learning_rate, R
                             Dpo<Objective> const& loss, OnlineDpo const& spec = {}) {
   LossReport report;
   if (pairs.empty()) return report;
-  PassOptions pass = PassOptions::step();
+  PassOptions pass = step_options(loss);
   pass.temperature = rollout.temperature;
   auto const tokens = [&](OnlinePair const& pair) {
     return rollout.cu_seqlens[pair.chosen + 1] - rollout.cu_seqlens[pair.chosen] + rollout.completion_length(pair.rejected) + 1;
@@ -96,12 +96,7 @@ LossReport learn_from_pairs(Model& policy, O& optimizer, double learning_rate, R
   }
   PreferenceBatch::share_step(step);
   optimizer.zero_grad();
-  for (auto const& batch : step) {
-    auto const stats = policy.forward(batch, pass);
-    auto const gradient = policy.token_gradient();
-    report += loss(stats, batch, gradient);
-    policy.backward(gradient);
-  }
+  for (auto const& batch : step) report += accumulate_grad(policy, loss, batch, pass);
   double const norm = clip_grad_norm(optimizer.trainable(), spec.max_grad_norm);
   require(std::isfinite(report.value) && std::isfinite(norm), "online_dpo", "a step has loss=", report.value, " and gradient norm=", norm,
           "; try a lower learning rate");

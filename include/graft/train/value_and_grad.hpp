@@ -42,10 +42,10 @@ template <TrainingLoss L>
 
 /// Adds d loss / d θ of one batch to the gradients of everything that `model` trains; dropout acts. Several calls whose
 /// batches carry one normalizer (see `TokenBatch`) add up to the gradient of the whole: gradient accumulation. A loss with a
-/// member `temperature` is given the statistics of the logits divided by it.
+/// member `temperature` is given the statistics of the logits divided by it. `pass`: `step_options(loss)`, or these changed.
 template <class Model, TrainingLoss L, std::derived_from<typename L::Batch> Batch>
-LossReport accumulate_grad(Model& model, L const& loss, Batch const& batch) {
-  auto const stats = model.forward(batch, step_options(loss));
+LossReport accumulate_grad(Model& model, L const& loss, Batch const& batch, PassOptions const& pass) {
+  auto const stats = model.forward(batch, pass);
   auto const& known = static_cast<typename L::Batch const&>(batch);
   if constexpr (Loss<L>) {
     auto const gradient = model.token_gradient();
@@ -58,6 +58,11 @@ LossReport accumulate_grad(Model& model, L const& loss, Batch const& batch) {
     model.backward({}, gradient);
     return report;
   }
+}
+
+template <class Model, TrainingLoss L, std::derived_from<typename L::Batch> Batch>
+LossReport accumulate_grad(Model& model, L const& loss, Batch const& batch) {
+  return accumulate_grad(model, loss, batch, step_options(loss));
 }
 
 /// The loss of a batch and its gradient, which replaces what the gradients held.
