@@ -77,6 +77,8 @@ def plan(args: argparse.Namespace) -> dict:
 
     full = "full fine-tuning step, 4 × 512 tokens"
     graft("graft_full", full, "graft f32", [*sft, "--model", str(hf), "--precision", "f32", "--method", "full"], 4)
+    graft("graft_full_auto", full, "graft --precision auto, --memory-limit 2800M",
+          [*sft, "--model", str(hf), "--method", "full", "--memory-limit", "2800M"], 4, against="graft_full")
     python("torch_full", full, "torch f32", "graft_full", "torch_dense.py", ["--full"], work / "dense.json", 4)
     python("torch_full_bf16", full, "torch bf16", "graft_full", "torch_dense.py", ["--full", "--bf16"], work / "dense.json", 4)
 
@@ -87,11 +89,16 @@ def plan(args: argparse.Namespace) -> dict:
           against="graft_sft")
     graft("graft_sft_int8", real, "graft --precision int8, F32 base", [*data, "--model", str(hf), "--precision", "int8"], 8,
           "records_per_second", against="graft_sft")
+    graft("graft_sft_small", real, "graft --precision auto, Q4_1 base, --memory-limit 1000M",
+          [*data, "--model", str(gguf), "--memory-limit", "1000M"], 8, "records_per_second", against="graft_sft")
     python("trl_sft", real, "TRL SFTTrainer f32", "graft_sft", "trl_train.py", [], records, 8, "records_per_second")
 
     preference = "LoRA DPO, pairs, batch 4"
     graft("graft_dpo", preference, "graft f32, F32 base",
           ["dpo", "--data", str(pairs), "--max-length", "512", "--model", str(hf), "--precision", "f32"], 4, "records_per_second")
+    graft("graft_dpo_small", preference, "graft --precision auto, Q4_1 base, --memory-limit 1000M",
+          ["dpo", "--data", str(pairs), "--max-length", "512", "--model", str(gguf), "--memory-limit", "1000M"], 4, "records_per_second",
+          against="graft_dpo")
     python("trl_dpo", preference, "TRL DPOTrainer f32", "graft_dpo", "trl_train.py", ["--dpo"], pairs, 4, "records_per_second")
 
     reward = "LoRA reward model, pairs, batch 4"

@@ -59,7 +59,7 @@ void add_dpo(CLI::App& app) {
   auto* command = app.add_subcommand("dpo", "learning from preferred and rejected answers: DPO and its family");
   add_dpo_flags(*command, *flags);
   command->callback([flags] {
-    Session session = open_session(flags->model);
+    Session session = open_run_session(flags->model, flags->output, flags->resume);
     run_dpo(*flags, session);
   });
 }

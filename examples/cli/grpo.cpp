@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <string>
 
 namespace cli {
 
@@ -19,7 +20,12 @@ void add_grpo(CLI::App& app) {
   auto& learning = flags->learning;
   auto* learn = groups.optimization;
   auto const choice = [&](char const* name, auto& value, auto names, char const* what) {
-    learn->add_option(name, value, what)->transform(CLI::CheckedTransformer(std::move(names)));
+    std::string known, given;
+    for (auto const& [text, candidate] : names) {
+      known += (known.empty() ? "" : ",") + text;
+      if (candidate == value) given = text;
+    }
+    learn->add_option(name, value, what)->transform(CLI::CheckedTransformer(std::move(names)))->option_text("TEXT:{" + known + "}=" + given);
   };
   choice("--advantages", learning.advantages,
          std::map<std::string, AdvantageMethod>{{"grpo", AdvantageMethod::grpo}, {"rloo", AdvantageMethod::rloo},
@@ -40,7 +46,7 @@ void add_grpo(CLI::App& app) {
   learn->add_option("--delta", learning.loss.delta, "largest ratio of the unclipped branch; 0: none")->capture_default_str();
   learn->add_flag("--normalize-advantages", learning.normalize_advantages, "of RLOO: mean 0 and deviation 1 over the rollout");
   command->callback([flags] {
-    Session session = open_session(flags->model);
+    Session session = open_run_session(flags->model, flags->output, flags->resume);
     run_policy(*flags, session);
   });
 }

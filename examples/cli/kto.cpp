@@ -57,7 +57,7 @@ static void kto(KtoFlags const& flags) {
   bool const estimates_kl = flags.loss == "kto";
   graft::require(!estimates_kl || flags.batch_size >= 2, "kto", "--batch-size must be at least 2: the KL is estimated with the completions of "
                  "other answers of the step");
-  Session session = open_session(flags.model);
+  Session session = open_run_session(flags.model, flags.output, flags.resume);
   auto const options = unpaired_options(flags, session.tokenizer());
   graft::UnpairedData data(flags.data, session.tokenizer(), options);
   std::cerr << data.report();

@@ -40,7 +40,7 @@ void add_ppo(CLI::App& app) {
   auto* command = app.add_subcommand("ppo", "learn from rewards with a critic: PPO");
   add_ppo_flags(*command, *flags);
   command->callback([flags] {
-    Session session = open_session(flags->model);
+    Session session = open_run_session(flags->model, flags->output, flags->resume);
     run_policy(*flags, session);
   });
 }

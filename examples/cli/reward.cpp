@@ -89,7 +89,7 @@ void add_reward(CLI::App& app) {
   auto* command = app.add_subcommand("reward", "a reward model from pairs and rankings of answers");
   add_reward_flags(*command, *flags);
   command->callback([flags] {
-    Session session = open_session(flags->model);
+    Session session = open_run_session(flags->model, flags->output, flags->resume);
     run_reward(*flags, session);
   });
 }

@@ -36,7 +36,7 @@ void rlaif(RlaifFlags flags) {
   feedback.max_new_tokens = flags.ppo.rollout.generation.max_new_tokens;
   (void)graft::read_constitution(feedback.constitution);
   if (feedback.judge != "model") (void)graft::named_reward(feedback.judge);
-  Session session = open_session(flags.model);
+  Session session = open_run_session(flags.model, flags.output, true);
   Stages stages(flags.output, flags.until);
   auto const longest = flags.ppo.max_length - feedback.max_new_tokens;
   auto const revisions = stages.path("revisions.jsonl").string(), preferences = stages.path("preferences.jsonl").string();

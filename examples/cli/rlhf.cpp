@@ -9,7 +9,7 @@
 namespace cli {
 
 static void rlhf(AlignmentFlags flags) {
-  Session session = open_session(flags.model);
+  Session session = open_run_session(flags.model, flags.output, true);
   Stages stages(flags.output, flags.until);
   if (flags.reward.eval_data.empty()) flags.reward.eval_data = flags.eval_data;
   if (!sft_stage(flags, session, stages, flags.data, "chosen")) return;

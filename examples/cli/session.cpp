@@ -4,6 +4,7 @@
 #include "architectures.hpp"
 
 #include <graft/core/parallel.hpp>
+#include <graft/io/atomic_file.hpp>
 #include <graft/io/build_model.hpp>
 #include <graft/io/peft.hpp>
 #include <graft/model/gemma3.hpp>
@@ -13,6 +14,7 @@
 #include <graft/model/qwen3.hpp>
 
 #include <algorithm>
+#include <fstream>
 #include <iostream>
 #include <span>
 #include <string_view>
@@ -26,6 +28,19 @@ Session open_session(ModelFlags const& flags) {
   session.backend = std::make_unique<Backend>(graft::CpuBackend::named(flags.backend, flags.precision));
   std::cerr << "model " << flags.model << " (" << session.files.config.model_type << ", " << session.backend->description()
             << ", " << graft::num_threads() << " threads)\n";
+  return session;
+}
+
+Session open_run_session(ModelFlags flags, std::filesystem::path const& output, bool resume) {
+  bool const automatic = flags.precision == "auto";
+  auto const record = output / "precision";
+  if (automatic && resume)
+    if (std::ifstream file(record); file.good()) std::getline(file, flags.precision);
+  Session session = open_session(flags);
+  if (automatic) {
+    std::filesystem::create_directories(output);
+    graft::write_atomically(record, [&](graft::AtomicFile& file) { file.write(std::string(graft::name(session.backend->precision())) + "\n"); });
+  }
   return session;
 }
 

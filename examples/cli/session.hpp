@@ -9,6 +9,7 @@
 #include <graft/model/any_transformer.hpp>
 #include <graft/text/chat_format.hpp>
 
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,6 +31,9 @@ struct Session {
 
 /// Opens the files and the backend, without a model yet. Says on standard error what was chosen.
 [[nodiscard]] Session open_session(ModelFlags const& flags);
+/// The same for a run with its results in directory `output`. What `--precision auto` found fastest when the run began is kept there, in the
+/// file `precision`, and used again where the run goes on (`resume`): another measurement could give another arithmetic and so other bits.
+[[nodiscard]] Session open_run_session(ModelFlags flags, std::filesystem::path const& output, bool resume);
 /// A model on the session's files; all that are built so share the frozen base. `adapter_directory`: a PEFT directory whose weights are read into the adapter, or "".
 [[nodiscard]] Model build_model_of(Session const& session, graft::Selected const& adapter, std::string const& adapter_directory);
 /// The same as the session's own model, whose place it takes.

@@ -90,7 +90,7 @@ void add_sft(CLI::App& app) {
   auto* command = app.add_subcommand("sft", "supervised fine-tuning: an adapter, or every weight");
   add_sft_flags(*command, *flags);
   command->callback([flags] {
-    Session session = open_session(flags->model);
+    Session session = open_run_session(flags->model, flags->output, flags->resume);
     run_sft(*flags, session);
   });
 }

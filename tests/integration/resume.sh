@@ -26,12 +26,14 @@ case $method in
   kto | bco) command="kto --loss $method" method=lora ;;
 esac
 
+precision=f32  # automatic: each run takes what it measures as fastest
+
 # train OUTPUT [--resume]: becomes the program, so call it in a shell of its own; there a kill hits the program itself.
 train() {
   output=$1; shift
   exec "$graft" $command --model "$work/model/model.gguf" --data "$work/train.jsonl" --eval-data "$work/train.jsonl" --method "$method" \
     --rank 4 --dropout 0.1 --learning-rate 1e-3 --schedule cosine --warmup-steps 2 --batch-size 4 --gradient-accumulation 2 \
-    --epochs 2 --eval-steps 7 --save-steps 2 --seed 5 --output "$output" "$@"
+    --precision "$precision" --epochs 2 --eval-steps 7 --save-steps 2 --seed 5 --output "$output" "$@"
 }
 
 (train "$work/whole" 2>/dev/null)
@@ -40,3 +42,12 @@ file=adapter_model.safetensors
 [ "$method" = lora ] || file=model.safetensors
 cmp "$work/whole/$file" "$work/killed/$file"
 echo "killed $kills times, and $file has the same bits"
+
+# What a run found fastest when it began holds when it goes on.
+precision=auto
+(train "$work/automatic" --max-steps 4 2>/dev/null)
+grep -qxE 'f32|bf16' "$work/automatic/precision"
+for chosen in f32 bf16; do
+  echo $chosen >"$work/automatic/precision"
+  (train "$work/automatic" --max-steps 4 --resume 2>&1) | grep -q ", $chosen, "
+done

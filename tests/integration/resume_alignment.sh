@@ -21,7 +21,7 @@ done >"$work/pairs.jsonl"
 # align OUTPUT: becomes the program, so call it in a shell of its own; there a kill hits the program itself.
 align() {
   output=$1; shift
-  set -- --model "$work/model/model.gguf" --data "$work/pairs.jsonl" --eval-data "$work/pairs.jsonl" --retain-data "$work/retain.jsonl" \
+  set -- --model "$work/model/model.gguf" --precision f32 --data "$work/pairs.jsonl" --eval-data "$work/pairs.jsonl" --retain-data "$work/retain.jsonl" \
     --seed 5 --output "$output" "$@"
   if [ "$method" = rlaif ]; then
     set -- "$@" --constitution "$constitution" --rounds 1 --keep-better --judge length_penalty:0:32 --judge-scale 8 --feedback-tokens 24 --chunk 4

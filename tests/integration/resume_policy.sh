@@ -19,7 +19,7 @@ done >"$work/train.jsonl"
 # learn OUTPUT [--resume]: becomes the program, so call it in a shell of its own; there a kill hits the program itself.
 learn() {
   output=$1; shift
-  exec "$graft" "$method" --model "$work/model/model.gguf" --data "$work/train.jsonl" --reward repetition_penalty:1,length_penalty:2:8 \
+  exec "$graft" "$method" --model "$work/model/model.gguf" --precision f32 --data "$work/train.jsonl" --reward repetition_penalty:1,length_penalty:2:8 \
     --rank 4 --dropout 0.1 --learning-rate 1e-3 --batch-size 2 --num-generations 2 --max-completion-length 8 --num-iterations 2 \
     --num-mini-batches 2 --beta 0.05 --kl-target 0.1 --kl-horizon 50 --max-steps 8 --save-steps 1 --seed 5 --output "$output" "$@"
 }

@@ -18,7 +18,7 @@ done >"$work/pairs.jsonl"
 # train OUTPUT [--resume]: becomes the program, so call it in a shell of its own; there a kill hits the program itself.
 train() {
   output=$1; shift
-  exec "$graft" reward --model "$work/model/model.gguf" --data "$work/pairs.jsonl" --eval-data "$work/pairs.jsonl" --rank 4 \
+  exec "$graft" reward --model "$work/model/model.gguf" --precision f32 --data "$work/pairs.jsonl" --eval-data "$work/pairs.jsonl" --rank 4 \
     --dropout 0.1 --learning-rate 1e-3 --batch-size 4 --gradient-accumulation 2 --center-rewards-coefficient 0.01 --epochs 2 \
     --eval-steps 7 --save-steps 2 --seed 5 --output "$output" "$@"
 }

@@ -42,6 +42,7 @@ class CpuBackend : public HostMemoryOperations {
 
   /// "onednn, f32".
   [[nodiscard]] std::string description() const;
+  [[nodiscard]] Precision precision() const;
 
   template <class F, class... P>
   void map(Index n, F const& f, P*... p) {

@@ -102,11 +102,9 @@ GRAFT_INLINE CpuBackend CpuBackend::named(std::string_view products, std::string
 }
 
 GRAFT_INLINE std::string CpuBackend::description() const {
-  return std::string(engine_->products == Products::onednn ? "onednn" : "eigen") +
-         (engine_->precision() == Precision::int8   ? ", int8"
-          : engine_->precision() == Precision::bf16 ? ", bf16"
-                                                    : ", f32");
+  return std::string(engine_->products == Products::onednn ? "onednn, " : "eigen, ") + std::string(graft::name(precision()));
 }
+GRAFT_INLINE Precision CpuBackend::precision() const { return engine_->precision(); }
 
 GRAFT_INLINE void CpuBackend::gemm(Op op_a, Op op_b, float alpha, In<float> a, In<float> b, float beta,
                                    Out<float> c) {

@@ -2,14 +2,21 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 namespace graft {
 
-/// What the products with stored weights (`linear_forward`, `linear_backward_input`) multiply. `bf16` rounds activations
-/// and weights to bf16 (to nearest, ties to even) and accumulates in float; everything else stays in float.
+/// What the products of more than 16 tokens with stored weights (`linear_forward`, `linear_backward_input`) multiply; fewer
+/// are bound by reading the weights, and stay in float. `bf16` rounds activations and weights to bf16 (to nearest, ties to
+/// even) and accumulates in float; everything else stays in float.
 /// `int8` multiplies frozen weights and activations in integers of 8 bits with a scale for each 32 elements along the
-/// contraction, forward and backward, for more than 16 tokens; weights that are `exact` (trained ones) stay in float.
+/// contraction, forward and backward; weights that are `exact` (trained ones) stay in float.
 /// It concerns float arithmetic only: double is never rounded.
 enum class Precision : std::uint8_t { f32, bf16, int8 };
+
+/// As flags spell it: "f32", "bf16" or "int8".
+[[nodiscard]] constexpr std::string_view name(Precision precision) {
+  return precision == Precision::int8 ? "int8" : precision == Precision::bf16 ? "bf16" : "f32";
+}
 
 }  // namespace graft

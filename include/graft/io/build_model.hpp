@@ -31,6 +31,7 @@ template <class Arch, Scalar T, class B, class A>
   auto model = std::make_unique<Transformer<Arch, T, B, A>>(detail::checked_config<Arch>(files), std::move(adapter), backend,
                                                             weights.provider());
   weights.check_all_used();
+  files.weights->drop_pages();
   return model;
 }
 

@@ -56,6 +56,9 @@ class MappedFile {
   /// Hints for the system: the file will be read once from front to back; or its pages will be needed soon.
   void advise_sequential() const { advise(MADV_SEQUENTIAL); }
   void advise_will_need() const { advise(MADV_WILLNEED); }
+  /// Takes the pages that were read so far out of this process's memory; one that is touched again comes from the system's
+  /// cache or the file. For a file of which copies were made.
+  void drop_pages() const { advise(MADV_DONTNEED); }
 
  private:
   void refuse_unless(bool condition, std::string_view tag, char const* reason) const {

@@ -36,6 +36,10 @@ class WeightSource {
 
   /// The file or directory, for messages.
   [[nodiscard]] virtual std::filesystem::path path() const = 0;
+
+  /// Takes what was read so far out of this process's memory: weights that a model copied, to train them, would count twice.
+  /// Weights that it reads in place come back when they are touched.
+  virtual void drop_pages() const = 0;
 };
 
 /// Weights of a Hugging Face directory or a single safetensors file: F64, F32, F16, BF16, and what bitsandbytes quantised
@@ -50,6 +54,9 @@ class SafetensorsWeights final : public WeightSource {
   [[nodiscard]] HostTensor get(std::string_view name) const override;
   [[nodiscard]] std::vector<std::string> names() const override;
   [[nodiscard]] std::filesystem::path path() const override { return path_; }
+  void drop_pages() const override {
+    for (auto const& file : files_.files()) file.mapping().drop_pages();
+  }
 
  private:
   std::filesystem::path path_;
@@ -73,6 +80,7 @@ class GgufWeights final : public WeightSource {
   [[nodiscard]] HostTensor get(std::string_view name) const override;
   [[nodiscard]] std::vector<std::string> names() const override;
   [[nodiscard]] std::filesystem::path path() const override { return file_.path(); }
+  void drop_pages() const override { file_.mapping().drop_pages(); }
 
   [[nodiscard]] GgufFile const& file() const { return file_; }
 

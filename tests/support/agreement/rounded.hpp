@@ -18,7 +18,7 @@ void rounded_products_agree(B& backend) {
     return matrix;
   };
   for (Storage const storage : {Storage::f32, Storage::q4_1, Storage::bf16})
-    for (Index const tokens : {1, 5, 70}) {
+    for (Index const tokens : {1, 16, 17, 70}) {
       Index const out = 40, in = 256;
       Case<float> data, exact;
       data.storage = storage;
@@ -36,6 +36,11 @@ void rounded_products_agree(B& backend) {
       data.matrices = {HostMatrix<float>::random(tokens, in, rng), HostMatrix<float>::random(tokens, out, rng)};
       exact.matrices = {rounded(data.matrices[0]), data.matrices[1]};
       Reference reference;
+      if (tokens <= 16) {  // few tokens stay in float
+        CHECK(deviation(run_case(backend, data, forward)[1], run_case(reference, data, forward)[1]) < 3e-5);
+        CHECK(deviation(run_case(backend, data, backward)[0], run_case(reference, data, backward)[0]) < 3e-5);
+        continue;
+      }
       CHECK(deviation(run_case(backend, data, forward)[1], run_case(reference, exact, forward)[1]) < 3e-5);
       CHECK(deviation(run_case(backend, data, forward)[1], run_case(reference, data, forward)[1]) > 1e-4);  // it did round
       exact.matrices = {data.matrices[0], rounded(data.matrices[1])};

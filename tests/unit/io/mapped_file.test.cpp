@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <graft/io/mapped_file.hpp>
+#include <graft/train/peak_rss.hpp>
 
 #include <doctest/doctest.h>
 #include <support/files.hpp>
 #include <support/message_of.hpp>
 
+#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -30,6 +32,20 @@ TEST_CASE("MappedFile: shows the bytes of the file and shares them among copies"
   }
   REQUIRE(bytes.size() == 6);
   CHECK(static_cast<char>(bytes[4]) == 'o');  // the mapping lives as long as `owner`
+}
+
+TEST_CASE("MappedFile: dropped pages leave memory and come back with the same bytes") {
+  test::TemporaryDirectory const folder;
+  std::string content(std::size_t{16} << 20, 'a');
+  for (std::size_t i = 0; i < content.size(); i += 4096) content[i] = static_cast<char>(i >> 12);
+  test::write_file(folder / "a", content);
+  MappedFile const file(folder / "a");
+  auto const agrees = [&] { return std::memcmp(file.bytes().data(), content.data(), content.size()) == 0; };
+  REQUIRE(agrees());
+  Index const before = resident_bytes();
+  file.drop_pages();
+  CHECK(resident_bytes() < before - (Index{12} << 20));
+  CHECK(agrees());
 }
 
 TEST_CASE("MappedFile: a mapping keeps the old content when the name gets another file") {

@@ -42,7 +42,7 @@ void convert_row(T const* from, Index n, bool rounded, E* to) {
 /// Products with stored weights. A panel of weight rows is decoded once, to what the product multiplies (E: the scalar
 /// type T, or bf16), and used for all tokens. Weights that are plain T already are read where they are.
 ///
-/// With Precision::int8 and more than a few tokens the products are those of `int8_linear.hpp`.
+/// With Precision::int8 and more than a few tokens the products are those of `int8_linear.hpp`; bf16, too, is for more than a few.
 ///
 /// Many tokens: all threads decode one panel into shared scratch, then all multiply by it. Few tokens (generation): each
 /// thread decodes its own rows into its own cache and multiplies at once; one to four in float without even that.
@@ -54,10 +54,10 @@ struct CpuLinear {
     if (few<T>(x, w)) return dot_products(x, w, y);
     if constexpr (std::is_same_v<T, float>)
       if (in_int8(x, w)) return int8_forward(self().workspace(), x, w, y);
-    if (!rounds<T>())
+    if (!rounds<T>(x.rows))
       if (In<T> const dense = dense_view<T>(w); !dense.empty())
         return self().gemm(Op::none, Op::transpose, T{1}, x, dense, T{0}, y);
-    with_element<T>([&](auto element, bool rounded) { forward<decltype(element)>(x, w, rounded, y); });
+    with_element<T>(x.rows, [&](auto element, bool rounded) { forward<decltype(element)>(x, w, rounded, y); });
   }
 
   template <Scalar T>
@@ -65,10 +65,10 @@ struct CpuLinear {
     assert(dy.cols == w.rows && dx.cols == w.cols && dy.rows == dx.rows);
     if constexpr (std::is_same_v<T, float>)
       if (in_int8(dy, w)) return int8_backward_input(self().workspace(), dy, w, dx);
-    if (!rounds<T>())
+    if (!rounds<T>(dy.rows))
       if (In<T> const dense = dense_view<T>(w); !dense.empty())
         return self().gemm(Op::none, Op::none, T{1}, dy, dense, T{1}, dx);
-    with_element<T>([&](auto element, bool rounded) { backward_input<decltype(element)>(dy, w, rounded, dx); });
+    with_element<T>(dy.rows, [&](auto element, bool rounded) { backward_input<decltype(element)>(dy, w, rounded, dx); });
   }
 
  private:
@@ -79,9 +79,10 @@ struct CpuLinear {
 
   Derived& self() { return *static_cast<Derived*>(this); }
 
+  /// Whether a product of that many tokens is computed in bf16: fewer are bound by reading the weights, not by multiplying.
   template <class T>
-  bool rounds() {
-    return std::is_same_v<T, float> && self().precision() == Precision::bf16;
+  bool rounds(Index tokens) {
+    return std::is_same_v<T, float> && self().precision() == Precision::bf16 && tokens > few_tokens;
   }
   /// Whether a product is computed in int8: packing the weights is worth it for more than a few tokens.
   bool in_int8(In<float> tokens, StoredMatrix const& w) {
@@ -90,7 +91,7 @@ struct CpuLinear {
   /// Whether `dot_products` takes a product.
   template <class T>
   bool few(In<T> x, StoredMatrix const& w) {
-    return GRAFT_HAS_LANES && std::is_same_v<T, float> && x.rows <= most_dot_tokens && !x.empty() && !w.empty() && !rounds<T>();
+    return GRAFT_HAS_LANES && std::is_same_v<T, float> && x.rows <= most_dot_tokens && !x.empty() && !w.empty();
   }
   /// The product of one to four tokens, without a panel.
   template <class T>
@@ -108,10 +109,10 @@ struct CpuLinear {
 #endif
   }
 
-  /// Calls f(E{}, rounded) with what this backend multiplies now: T, T rounded to bf16, or bf16 itself.
+  /// Calls f(E{}, rounded) with what this backend multiplies for that many tokens: T, T rounded to bf16, or bf16 itself.
   template <class T, class F>
-  void with_element(F&& f) {
-    if (!rounds<T>()) return f(T{}, false);
+  void with_element(Index tokens, F&& f) {
+    if (!rounds<T>(tokens)) return f(T{}, false);
     if constexpr (std::is_same_v<T, float>) {
       if constexpr (requires(Derived& d, bf16 const* a, float* c) {
                       d.tile_gemm(Op::none, Op::none, Index{}, Index{}, Index{}, 1.0f, a, Index{}, a, Index{}, 0.0f, c, Index{});
