@@ -9,7 +9,9 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <memory>
 #include <mutex>
+#include <vector>
 
 namespace graft::detail {
 
@@ -48,7 +50,7 @@ GRAFT_INLINE void onednn_tile_gemm(Op op_a, Op op_b, Index m, Index n, Index k, 
 
 /// A matmul primitive with the descriptions of what it reads and writes. A copy is a reference.
 struct Matmul {
-  dnnl::memory::desc a, b, c;
+  dnnl::memory::desc a, b, c, scratchpad;
   dnnl::matmul primitive;
 };
 
@@ -71,6 +73,8 @@ class MatmulCache {
     Description const b({k, n}, type, op_b == Op::none ? dnnl::memory::dims{ldb, 1} : dnnl::memory::dims{1, ldb});
     Description const c({m, n}, dnnl::memory::data_type::f32, dnnl::memory::dims{ldc, 1});
     dnnl::primitive_attr attributes;
+    // The library's own scratchpad belongs to the thread that made the primitive: threads that share one would overwrite it.
+    attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
     if (accumulate) {
       dnnl::post_ops sum;
       sum.append_sum(1.0f);
@@ -82,7 +86,7 @@ class MatmulCache {
 #else
       dnnl::matmul::primitive_desc const description(dnnl::matmul::desc(a, b, c), attributes, engine_);
 #endif
-      return matmuls_.emplace(key, Matmul{a, b, c, dnnl::matmul(description)}).first->second;
+      return matmuls_.emplace(key, Matmul{a, b, c, description.scratchpad_desc(), dnnl::matmul(description)}).first->second;
     } catch (dnnl::error const& error) {
       fail("onednn", "no matmul primitive for ", m, "x", n, "x", k, ": ", error.what());
     }
@@ -107,9 +111,16 @@ void run_matmul(dnnl::memory::data_type type, Op op_b, Index m, Index n, Index k
   MatmulCache& cache = MatmulCache::instance();
   Matmul const matmul = cache.get(type, op_b, m, n, k, lda, ldb, ldc, beta != 0.0f);
   thread_local dnnl::stream stream(cache.engine());
+  thread_local std::vector<char> memory;
+  constexpr std::size_t line = 64;
+  memory.resize(std::max(memory.size(), matmul.scratchpad.get_size() + line));
+  void* scratchpad = memory.data();
+  std::size_t space = memory.size();
+  std::align(line, matmul.scratchpad.get_size(), scratchpad, space);
   matmul.primitive.execute(stream, {{DNNL_ARG_SRC, dnnl::memory(matmul.a, cache.engine(), const_cast<E*>(a))},
                                     {DNNL_ARG_WEIGHTS, dnnl::memory(matmul.b, cache.engine(), const_cast<E*>(b))},
-                                    {DNNL_ARG_DST, dnnl::memory(matmul.c, cache.engine(), c)}});
+                                    {DNNL_ARG_DST, dnnl::memory(matmul.c, cache.engine(), c)},
+                                    {DNNL_ARG_SCRATCHPAD, dnnl::memory(matmul.scratchpad, cache.engine(), scratchpad)}});
   stream.wait();
 }
 

@@ -17,6 +17,25 @@ TEST_CASE("onednn: bf16 products are those of operands rounded to bf16") {
   rounded_products_agree(backend);
 }
 
+TEST_CASE("onednn: threads that share a bf16 primitive do not disturb each other") {
+  OneDnn backend({.precision = Precision::bf16});
+  Rng rng(14);
+  Index const tokens = 1024, in = 512, out = 768;
+  auto const x = HostMatrix<float>::random(tokens, in, rng), w = HostMatrix<float>::random(out, in, rng);
+  REQUIRE(w.stride == in);
+  StoredMatrix const weight{Storage::f32, reinterpret_cast<std::byte const*>(w.values.data()), out, in};
+  auto const product = [&](int threads) {
+    int const before = num_threads();
+    set_num_threads(threads);
+    auto y = HostMatrix<float>::filled(tokens, out, 0.0f);
+    backend.linear_forward(In<float>(x.values.data(), tokens, in, x.stride), weight, Out<float>(y.values.data(), tokens, out, y.stride));
+    set_num_threads(before);
+    return y.values;
+  };
+  auto const alone = product(1);
+  for (int repeat = 0; repeat < 3; ++repeat) CHECK(product(4) == alone);
+}
+
 // The bf16 path needs AVX512_BF16 or AMX; its primitives, strides, accumulation and cache are the same for float.
 TEST_CASE("onednn: matmul primitives agree with sgemm for every transposition, stride and accumulation") {
   Rng rng(12);
