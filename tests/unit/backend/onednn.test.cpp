@@ -5,6 +5,8 @@
 #include "support/agreement/all.hpp"
 #include "support/agreement/rounded.hpp"
 
+#include <utility>
+
 namespace graft::test {
 
 TEST_CASE_TEMPLATE("onednn: every operation agrees with the reference, for any number of threads", T, float, double) {
@@ -17,23 +19,31 @@ TEST_CASE("onednn: bf16 products are those of operands rounded to bf16") {
   rounded_products_agree(backend);
 }
 
-TEST_CASE("onednn: threads that share a bf16 primitive do not disturb each other") {
+TEST_CASE("onednn: threads that share bf16 primitives do not disturb each other") {
   OneDnn backend({.precision = Precision::bf16});
   Rng rng(14);
-  Index const tokens = 1024, in = 512, out = 768;
-  auto const x = HostMatrix<float>::random(tokens, in, rng), w = HostMatrix<float>::random(out, in, rng);
-  REQUIRE(w.stride == in);
-  StoredMatrix const weight{Storage::f32, reinterpret_cast<std::byte const*>(w.values.data()), out, in};
-  auto const product = [&](int threads) {
-    int const before = num_threads();
-    set_num_threads(threads);
-    auto y = HostMatrix<float>::filled(tokens, out, 0.0f);
-    backend.linear_forward(In<float>(x.values.data(), tokens, in, x.stride), weight, Out<float>(y.values.data(), tokens, out, y.stride));
-    set_num_threads(before);
-    return y.values;
-  };
-  auto const alone = product(1);
-  for (int repeat = 0; repeat < 3; ++repeat) CHECK(product(4) == alone);
+  Index const tokens = 700;
+  for (auto const& [in, out] : {std::pair<Index, Index>{576, 192}, {576, 576}, {1536, 576}, {576, 1536}}) {
+    auto const x = HostMatrix<float>::random(tokens, in, rng), dy = HostMatrix<float>::random(tokens, out, rng);
+    auto const w = HostMatrix<float>::random(out, in, rng);
+    REQUIRE(w.stride == in);
+    StoredMatrix const weight{Storage::f32, reinterpret_cast<std::byte const*>(w.values.data()), out, in};
+    auto const products = [&](int threads) {
+      int const before = num_threads();
+      set_num_threads(threads);
+      auto y = HostMatrix<float>::filled(tokens, out, 0.0f), dx = HostMatrix<float>::filled(tokens, in, 0.0f);
+      backend.linear_forward(In<float>(x.values.data(), tokens, in, x.stride), weight, Out<float>(y.values.data(), tokens, out, y.stride));
+      backend.linear_backward_input(In<float>(dy.values.data(), tokens, out, dy.stride), weight,
+                                    Out<float>(dx.values.data(), tokens, in, dx.stride));
+      set_num_threads(before);
+      y.values.insert(y.values.end(), dx.values.begin(), dx.values.end());
+      return y.values;
+    };
+    auto const together = products(4);  // first: so that several threads make primitives
+    auto const alone = products(1);
+    CHECK(together == alone);
+    for (int repeat = 0; repeat < 3; ++repeat) CHECK(products(4) == alone);
+  }
 }
 
 // The bf16 path needs AVX512_BF16 or AMX; its primitives, strides, accumulation and cache are the same for float.
