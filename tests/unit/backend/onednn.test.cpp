@@ -23,7 +23,8 @@ TEST_CASE("onednn: threads that share bf16 primitives do not disturb each other"
   OneDnn backend({.precision = Precision::bf16});
   Rng rng(14);
   Index const tokens = 700;
-  for (auto const& [in, out] : {std::pair<Index, Index>{576, 192}, {576, 576}, {1536, 576}, {576, 1536}}) {
+  for (auto const& shape : {std::pair<Index, Index>{576, 192}, {576, 576}, {1536, 576}, {576, 1536}}) {
+    Index const in = shape.first, out = shape.second;
     auto const x = HostMatrix<float>::random(tokens, in, rng), dy = HostMatrix<float>::random(tokens, out, rng);
     auto const w = HostMatrix<float>::random(out, in, rng);
     REQUIRE(w.stride == in);
