@@ -22,10 +22,16 @@ def arguments(*names: str) -> argparse.Namespace:
     return parser.parse_args()
 
 
-def lora_config():
+def lora_config(**more):
     from peft import LoraConfig
 
-    return LoraConfig(r=16, lora_alpha=32, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM")
+    return LoraConfig(**{**dict(r=16, lora_alpha=32, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM"), **more})
+
+
+def trainer_options(output: str) -> dict:
+    """What all of TRL's trainers are told."""
+    return dict(output_dir=output, learning_rate=2e-4, lr_scheduler_type="constant", weight_decay=0.0, bf16=False, use_cpu=True,
+                gradient_checkpointing=False, save_strategy="no", logging_steps=1, report_to=[], disable_tqdm=True)
 
 
 def load(directory: Path, dtype):
@@ -34,6 +40,13 @@ def load(directory: Path, dtype):
     model = AutoModelForCausalLM.from_pretrained(directory, dtype=dtype)
     model.config.use_cache = False
     return model
+
+
+def load_classifier(directory: Path, dtype):
+    """The same with one score for a head, drawn at random."""
+    from transformers import AutoModelForSequenceClassification
+
+    return AutoModelForSequenceClassification.from_pretrained(directory, num_labels=1, dtype=dtype)
 
 
 class Steps:

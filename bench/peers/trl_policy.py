@@ -11,9 +11,9 @@ import tempfile
 
 import torch
 from datasets import Dataset
-from transformers import AutoModelForSequenceClassification, AutoTokenizer, TrainerCallback
+from transformers import AutoTokenizer, TrainerCallback
 
-from measure import Steps, arguments, load, lora_config, print_result
+from measure import Steps, arguments, load, load_classifier, lora_config, print_result, trainer_options
 
 COMPLETIONS, NEW_TOKENS = 8, 64
 
@@ -49,16 +49,14 @@ def grpo(args, records, tokenizer, common, clock):
 def ppo(args, records, tokenizer, common, clock):
     from trl.experimental.ppo import PPOConfig, PPOTrainer
 
-    def classifier():
-        return AutoModelForSequenceClassification.from_pretrained(args.model, num_labels=1, dtype=torch.float32)
-
     texts = [tokenizer.apply_chat_template(record["prompt"], add_generation_prompt=True, tokenize=False) for record in records]
     data = Dataset.from_list([{"input_ids": tokenizer(text)["input_ids"]} for text in texts])
     config = PPOConfig(per_device_train_batch_size=COMPLETIONS, num_mini_batches=1, num_ppo_epochs=4, kl_coef=0.05,
                        response_length=NEW_TOKENS, stop_token="eos", local_rollout_forward_batch_size=COMPLETIONS,
                        num_sample_generations=0, total_episodes=COMPLETIONS * (args.warmup + args.steps), **common)
-    return PPOTrainer(model=load(args.model, torch.float32), ref_model=None, reward_model=classifier(), value_model=classifier(),
-                      args=config, processing_class=tokenizer, train_dataset=data, eval_dataset=data.select(range(COMPLETIONS)),
+    reward, value = (load_classifier(args.model, torch.float32) for _ in range(2))
+    return PPOTrainer(model=load(args.model, torch.float32), ref_model=None, reward_model=reward, value_model=value, args=config,
+                      processing_class=tokenizer, train_dataset=data, eval_dataset=data.select(range(COMPLETIONS)),
                       peft_config=lora_config(), callbacks=[clock])
 
 
@@ -71,9 +69,7 @@ def main():
         tokenizer.add_special_tokens({"pad_token": tokenizer.convert_ids_to_tokens(0)})
     steps = Steps(args.warmup)
     with tempfile.TemporaryDirectory() as output:
-        common = dict(output_dir=output, learning_rate=2e-4, lr_scheduler_type="constant", weight_decay=0.0, bf16=False, use_cpu=True,
-                      gradient_checkpointing=False, save_strategy="no", logging_steps=1, report_to=[], disable_tqdm=True)
-        trainer = (ppo if args.ppo else grpo)(args, records, tokenizer, common, Clock(steps, args.batch))
+        trainer = (ppo if args.ppo else grpo)(args, records, tokenizer, trainer_options(output), Clock(steps, args.batch))
         trainer.train()
     print_result(steps, args.threads, 0.0, ["torch", "transformers", "peft", "trl"])
 

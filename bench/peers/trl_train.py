@@ -7,11 +7,10 @@ import tempfile
 
 import torch
 from datasets import Dataset
-from peft import LoraConfig
-from transformers import AutoModelForSequenceClassification, AutoTokenizer, TrainerCallback
+from transformers import AutoTokenizer, TrainerCallback
 from trl import DPOConfig, DPOTrainer, RewardConfig, RewardTrainer, SFTConfig, SFTTrainer
 
-from measure import Steps, arguments, load, lora_config, print_result
+from measure import Steps, arguments, load, load_classifier, lora_config, print_result, trainer_options
 
 
 class Clock(TrainerCallback):
@@ -45,21 +44,17 @@ def main():
     steps = Steps(args.warmup)
     clock = Clock(steps, args.batch)
     with tempfile.TemporaryDirectory() as output:
-        common = dict(output_dir=output, per_device_train_batch_size=args.batch, max_steps=args.warmup + args.steps,
-                      learning_rate=2e-4, lr_scheduler_type="constant", weight_decay=0.0, bf16=False, use_cpu=True,
-                      gradient_checkpointing=False, save_strategy="no", logging_steps=1, report_to=[], disable_tqdm=True)
-        model, adapter = None, lora_config()
+        common = dict(per_device_train_batch_size=args.batch, max_steps=args.warmup + args.steps, **trainer_options(output))
+        read, adapter = load, lora_config()
         if args.dpo:
             kind, config = DPOTrainer, DPOConfig(max_length=512, **common)
         elif args.reward:
             kind, config = RewardTrainer, RewardConfig(max_length=512, **common)
-            model = AutoModelForSequenceClassification.from_pretrained(args.model, num_labels=1, dtype=torch.float32)
-            adapter = LoraConfig(r=16, lora_alpha=32, lora_dropout=0.0, target_modules="all-linear", exclude_modules="score",
-                                 modules_to_save=["score"], task_type="SEQ_CLS")
+            read, adapter = load_classifier, lora_config(exclude_modules="score", modules_to_save=["score"], task_type="SEQ_CLS")
         else:
             kind, config = SFTTrainer, SFTConfig(max_length=1024, **common)
         trainer = counting(kind, clock)(
-            model=model or load(args.model, torch.float32), args=config, train_dataset=Dataset.from_list(records),
+            model=read(args.model, torch.float32), args=config, train_dataset=Dataset.from_list(records),
             processing_class=AutoTokenizer.from_pretrained(args.model), peft_config=adapter, callbacks=[clock])
         trainer.train()
     losses = [row["loss"] for row in trainer.state.log_history if "loss" in row]
