@@ -37,7 +37,11 @@ void report_layout(graft::StepLayout const& layout, std::size_t limit) {
   char const* const levels[] = {"none", "selective", "full"};
   std::cerr << "to stay below " << graft::format_bytes(static_cast<double>(limit)) << ": " << layout.micro_batches
             << " micro-batches a step, recomputation " << levels[static_cast<int>(layout.recompute)] << ", planned peak "
-            << graft::format_bytes(static_cast<double>(layout.memory.total())) << '\n';
+            << graft::format_bytes(static_cast<double>(layout.memory.total()));
+  if (layout.window > 0)
+    std::cerr << "; the base is streamed, " << graft::format_bytes(static_cast<double>(layout.window)) << " of its layers in memory and "
+              << graft::format_bytes(static_cast<double>(layout.memory.streamed)) << " on disk";
+  std::cerr << '\n';
 }
 
 std::optional<graft::Index> recorded_micro_batches(std::filesystem::path const& output) {

@@ -40,6 +40,7 @@ void fit_run(TrainingFlags const& flags, RunOptions& options, std::size_t progra
   layout.micro_batches = recorded.value_or(layout.micro_batches);
   data.set_gradient_accumulation(layout.micro_batches);
   set_option(options, "gradient-accumulation", layout.micro_batches);
+  if (layout.window > 0) model.stream_layers(layout.window);
   report_layout(layout, flags.memory_limit);
 }
 

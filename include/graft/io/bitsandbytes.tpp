@@ -86,7 +86,7 @@ class PartReader {
     scales->absmax = part.get(name + ".nested_absmax", "F32", scales->absmax_count(size));
     std::memcpy(scales->map.data(), part.get(name + ".nested_quant_map", "F32", 256), sizeof scales->map);
   }
-  return {storage, shape, elements->bytes.data(), std::move(owner), scales};
+  return {storage, shape, elements->bytes.data(), std::move(owner), scales, true};
 }
 
 GRAFT_INLINE std::string whole_of_part(std::string_view name) {
@@ -119,7 +119,7 @@ GRAFT_INLINE HostTensor read_bitsandbytes(FindTensor const& find, std::string co
   auto const scales = std::make_shared<BlockScales>();
   scales->block = weight.shape[1];
   scales->absmax = PartReader(find, name, place).get(module + "SCB", "F32", weight.shape[0]);
-  return {Storage::int8, weight.shape, weight.bytes.data(), std::move(owner), scales};
+  return {Storage::int8, weight.shape, weight.bytes.data(), std::move(owner), scales, true};
 }
 
 }  // namespace detail

@@ -23,7 +23,7 @@ class StoredModel {
   explicit StoredModel(ModelFiles const& files) : files_(&files) {
     for (auto const& name : files.weights->names()) {
       HostTensor const tensor = files.weights->get(name);
-      weights_.push_back({name, tensor.shape, tensor.storage, false, false});
+      weights_.push_back({name, tensor.shape, tensor.storage, false, false, static_cast<std::size_t>(tensor.bytes())});
     }
   }
 

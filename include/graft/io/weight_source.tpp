@@ -85,7 +85,7 @@ GRAFT_INLINE HostTensor SafetensorsWeights::get(std::string_view name) const {
   auto const storage = storage_of_dtype(tensor.dtype);
   require(storage.has_value(), "weights", path_.string(), ": tensor ", printable(tensor.name), " has dtype ", tensor.dtype,
           ", which graft does not compute with: F32, F16, BF16 and F64 are possible");
-  HostTensor const stored{*storage, tensor.shape, tensor.bytes.data(), files_.owner()};
+  HostTensor const stored{*storage, tensor.shape, tensor.bytes.data(), files_.owner(), nullptr, true};
   return is_conv1d_weight(name) && tensor.shape.size() == 2 ? detail::transposed(stored) : stored;
 }
 
@@ -111,7 +111,7 @@ GRAFT_INLINE HostTensor GgufWeights::get(std::string_view name) const {
   auto const found = tensors_.find(name);
   require(found != tensors_.end(), "weights", file_.path().string(), " has no tensor ", name);
   GgufTensor const& tensor = *found->second;
-  HostTensor out{tensor.storage(), tensor.shape, tensor.bytes.data(), file_.mapping().owner()};
+  HostTensor out{tensor.storage(), tensor.shape, tensor.bytes.data(), file_.mapping().owner(), nullptr, true};
   std::string_view const own = tensor.name;
   bool const rotary = own.starts_with("blk.") && (own.ends_with(".attn_q.weight") || own.ends_with(".attn_k.weight") ||
                                                   own.ends_with(".attn_q.bias") || own.ends_with(".attn_k.bias"));
@@ -146,6 +146,7 @@ GRAFT_INLINE void GgufWeights::split_rotary_pairs(GgufTensor const& tensor, Host
   }
   out.data = memory.get();
   out.owner = memory;
+  out.mapped = false;
 }
 
 GRAFT_INLINE void GgufWeights::subtract_one(HostTensor& out) const {
@@ -157,6 +158,7 @@ GRAFT_INLINE void GgufWeights::subtract_one(HostTensor& out) const {
   out.storage = Storage::f32;
   out.data = memory.get();
   out.owner = memory;
+  out.mapped = false;
 }
 
 GRAFT_INLINE std::vector<std::string> GgufWeights::names() const { return detail::keys_of(tensors_); }

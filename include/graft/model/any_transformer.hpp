@@ -52,6 +52,10 @@ class AnyTransformer {
   void download_weight(std::size_t number, bool merged, std::span<T> host) const {
     model_->download_weight(number, merged, host);
   }
+  [[nodiscard]] std::vector<std::size_t> mapped_layer_bytes() const { return model_->mapped_layer_bytes(); }
+  void stream_layers(std::size_t window) { model_->stream_layers(window); }
+  [[nodiscard]] std::size_t stream_window() const { return model_->stream_window(); }
+  [[nodiscard]] StreamStatistics stream_statistics() const { return model_->stream_statistics(); }
   [[nodiscard]] std::vector<std::string> linear_modules() const { return model_->linear_modules(); }
   [[nodiscard]] ModelConfig const& config() const { return model_->config(); }
   [[nodiscard]] A const& adapter() const { return model_->adapter(); }
@@ -81,6 +85,10 @@ class AnyTransformer {
                                 std::span<CacheEntry const>, std::span<std::int32_t const>, bool, std::span<T>) = 0;
     virtual std::vector<WeightInfo> weights() const = 0;
     virtual void download_weight(std::size_t, bool, std::span<T>) const = 0;
+    virtual std::vector<std::size_t> mapped_layer_bytes() const = 0;
+    virtual void stream_layers(std::size_t) = 0;
+    virtual std::size_t stream_window() const = 0;
+    virtual StreamStatistics stream_statistics() const = 0;
     virtual std::vector<std::string> linear_modules() const = 0;
     virtual ModelConfig const& config() const = 0;
     virtual A const& adapter() const = 0;
@@ -120,6 +128,10 @@ class AnyTransformer {
     void download_weight(std::size_t number, bool merged, std::span<T> host) const override {
       model->download_weight(number, merged, host);
     }
+    std::vector<std::size_t> mapped_layer_bytes() const override { return model->mapped_layer_bytes(); }
+    void stream_layers(std::size_t window) override { model->stream_layers(window); }
+    std::size_t stream_window() const override { return model->stream_window(); }
+    StreamStatistics stream_statistics() const override { return model->stream_statistics(); }
     std::vector<std::string> linear_modules() const override { return model->linear_modules(); }
     ModelConfig const& config() const override { return model->config(); }
     A const& adapter() const override { return model->adapter(); }

@@ -80,7 +80,7 @@ inline constexpr std::array<Geometry, 19> geometries{{
 [[nodiscard]] inline WeightProvider planned_weights(Storage linear, Storage words) {
   auto const get = [=](std::string const& name) {
     bool const in_a_layer = name.find("layers.") != std::string::npos;
-    return HostTensor{in_a_layer ? linear : words, {}, nullptr, nullptr};
+    return HostTensor{in_a_layer ? linear : words, {}, nullptr, nullptr, nullptr, true};
   };
   return {get, [](std::string const&) { return true; }};
 }

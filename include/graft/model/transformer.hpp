@@ -6,6 +6,7 @@
 #include <graft/backend/trainable.hpp>
 #include <graft/model/architecture.hpp>
 #include <graft/model/config.hpp>
+#include <graft/model/layer_stream.hpp>
 #include <graft/model/rope_frequencies.hpp>
 #include <graft/nn/block.hpp>
 #include <graft/nn/embedding.hpp>
@@ -60,6 +61,7 @@ struct WeightInfo {
   Storage storage = Storage::f32;
   bool trained = false;
   bool adapted = false;
+  std::size_t bytes = 0;  ///< in memory: as stored, with scales; vectors and what is trained as floats
 };
 
 /// What a training step of one shape needs, found by running it dry.
@@ -176,7 +178,7 @@ class Transformer {
   [[nodiscard]] std::vector<WeightInfo> weights() const {
     std::vector<WeightInfo> infos;
     visit_weights([&](auto const& weight, auto const* layer) {
-      infos.push_back({weight.name(), weight.shape(), weight.storage(), weight.trained(), layer != nullptr});
+      infos.push_back({weight.name(), weight.shape(), weight.storage(), weight.trained(), layer != nullptr, weight.bytes()});
     });
     return infos;
   }
@@ -203,6 +205,29 @@ class Transformer {
     for (auto& reserved : reserved_) reserved = {};
     twin_.reset();
   }
+  /// Bytes of each layer that stay in a mapped file: what `stream_layers` can keep out of memory.
+  [[nodiscard]] std::vector<std::size_t> mapped_layer_bytes() const {
+    std::vector<std::size_t> bytes;
+    for (auto const& block : blocks_) {
+      bytes.push_back(0);
+      block.visit([&](auto const& weight, auto const&) { bytes.back() += weight.mapped() ? weight.bytes() : 0; });
+    }
+    return bytes;
+  }
+  /// From now on at most `window` bytes of them are in memory; a thread reads the next layer while one computes. The same
+  /// bits. Errors: a window smaller than two neighbouring layers; a backend that does not read host memory.
+  void stream_layers(std::size_t window) {
+    require(ReadsHostMemory<B>, "stream", "this backend holds the weights in memory of its own");
+    std::vector<LayerStream::Ranges> layers;
+    for (auto const& block : blocks_)
+      block.visit([&ranges = layers.emplace_back()](auto const& weight, auto const&) { weight.append_mapped(ranges); });
+    stream_.emplace(std::move(layers), window);
+  }
+  /// The window of `stream_layers`; 0 without it.
+  [[nodiscard]] std::size_t stream_window() const { return stream_ ? stream_->window() : 0; }
+  /// What streaming came to; zeros without it.
+  [[nodiscard]] StreamStatistics stream_statistics() const { return stream_ ? stream_->statistics() : StreamStatistics{}; }
+
   /// Seeds the dropout masks. `pass` counts training passes: a resumed run sets it to where it was.
   void set_dropout(std::uint64_t seed, std::uint64_t pass) {
     dropout_seed_ = seed;
@@ -289,6 +314,13 @@ class Transformer {
     In<T> cos, sin, local_cos, local_sin;
   };
 
+  /// Streaming only: `layer` is about to compute, `next` after it.
+  void enter_layer(std::size_t layer, std::optional<std::size_t> next) {
+    if (stream_) stream_->enter(layer, next);
+  }
+  [[nodiscard]] std::optional<std::size_t> layer_after(std::size_t layer) const {
+    return layer + 1 < blocks_.size() ? std::optional(layer + 1) : std::nullopt;
+  }
   [[nodiscard]] Workspace<B> workspace(PassOptions const& options) const {
     return {*backend_, *arena_, options.training, options.adapters, dropout_seed_, pass_};
   }
@@ -323,6 +355,7 @@ class Transformer {
   B* backend_;
   std::unique_ptr<Embedding<T, B>> embedding_, position_embedding_;
   std::vector<BlockType> blocks_;
+  std::optional<LayerStream> stream_;
   std::optional<typename Arch::template Norm<T, B>> final_norm_;
   std::unique_ptr<Weight<T, B>> head_weight_;
   std::optional<LmHead<T, B>> head_;

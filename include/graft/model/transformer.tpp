@@ -97,6 +97,7 @@ std::span<TokenStats const> Transformer<Arch, T, B, A>::forward(TokenBatch const
   saved_.resize(blocks_.size());
   for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {
     auto const where = positions(static_cast<Index>(layer));
+    enter_layer(layer, layer_after(layer));
     if (options.gradient && layer >= first_trained_) {
       saved_[layer] = blocks_[layer].take(ws, x, recompute_);
       auto const out = ws.template take<T>(tokens, width);
@@ -146,9 +147,11 @@ void Transformer<Arch, T, B, A>::backward_from_hidden(F&& fill) {
     backend_->embedding_backward(tape_.rows, d_selected, T{1}, d);  // scatters them back
   }
   arena_->release(tape_.after_blocks);
-  for (std::size_t layer = blocks_.size(); layer-- > first_trained_;)
+  for (std::size_t layer = blocks_.size(); layer-- > first_trained_;) {
+    enter_layer(layer, layer > first_trained_ ? std::optional(layer - 1) : std::nullopt);
     blocks_[layer].backward(ws, positions(static_cast<Index>(layer)), saved_[layer],
                             layer > first_trained_ || embeddings_trained(), d);
+  }
   embedding_->backward(*backend_, tape_.ids, d);
   if (position_embedding_) position_embedding_->backward(*backend_, tape_.positions, d);
   backend_->synchronize();
@@ -199,6 +202,7 @@ void Transformer<Arch, T, B, A>::forward_cached(std::span<std::int32_t const> id
   embed(ws, device_ids, x);
   for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {
     Positions<T> const where = this->positions(static_cast<Index>(layer));
+    enter_layer(layer, layer_after(layer));
     blocks_[layer].forward_cached(ws, where, cache[layer], entries, x);
   }
   auto const selected = ws.template take<T>(static_cast<Index>(rows.size()), config_.hidden_size);

@@ -7,7 +7,9 @@
 #include <graft/quant/decode.hpp>
 #include <graft/quant/host_tensor.hpp>
 
+#include <cstddef>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,6 +19,18 @@ namespace graft {
 /// A backend whose operations read host memory as it is, so that a mapped file can serve as weights without a copy.
 template <class B>
 concept ReadsHostMemory = B::reads_host_memory;
+
+namespace detail {
+
+/// Bytes of the scales of double quantisation.
+[[nodiscard]] inline Index planned_scale_bytes(Index elements) {
+  BlockScales planned;
+  static constexpr std::byte some{};
+  planned.codes = &some;
+  return planned.bytes(elements);
+}
+
+}  // namespace detail
 
 /// A weight of the base model: either frozen, in the storage of its file (possibly the mapped file itself), or trained,
 /// dense in T with a gradient of the same size. Formats whose scales lie apart stay as they are where the backend reads host
@@ -40,9 +54,11 @@ class Weight {
       owner_ = tensor.owner;
       scales_ = tensor.scales;
       frozen_data_ = tensor.data;
+      mapped_ = tensor.mapped;
     } else {
       frozen_ = Buffer<std::byte, B>(backend, tensor.matrix().bytes());
       frozen_data_ = frozen_.data();
+      mapped_ = tensor.mapped && tensor.data == nullptr;
       if (tensor.data != nullptr) frozen_.upload({tensor.data, static_cast<std::size_t>(tensor.matrix().bytes())});
     }
   }
@@ -67,6 +83,32 @@ class Weight {
   [[nodiscard]] Out<T> value() const { return dense_.view(rows_, cols_); }
   /// Empty unless trained.
   [[nodiscard]] Out<T> grad() const { return trained_ ? grad_.view(rows_, cols_) : Out<T>{}; }
+
+  /// Bytes of a frozen weight with its scales, or of the values of a dense one. Of scales that are only planned: those of
+  /// double quantisation.
+  [[nodiscard]] std::size_t bytes() const {
+    StoredMatrix const matrix = stored();
+    Index scales = 0;
+    if (scales_)
+      scales = scales_->bytes(rows_ * cols_);
+    else if (storage_ == Storage::int8)
+      scales = BlockScales{.block = cols_}.bytes(rows_ * cols_);
+    else if (has_scales(storage_))
+      scales = detail::planned_scale_bytes(rows_ * cols_);
+    return static_cast<std::size_t>(matrix.bytes() + scales);
+  }
+  /// Whether it stays in a mapped file, whose pages can be dropped and come back.
+  [[nodiscard]] bool mapped() const { return mapped_; }
+  /// Adds the parts of that file.
+  void append_mapped(std::vector<std::span<std::byte const>>& ranges) const {
+    if (!mapped_) return;
+    auto const add = [&](std::byte const* data, Index size) { ranges.emplace_back(data, static_cast<std::size_t>(size)); };
+    add(frozen_data_, stored().bytes());
+    if (!scales_) return;
+    Index const elements = rows_ * cols_;
+    add(scales_->absmax, 4 * scales_->absmax_count(elements));
+    if (scales_->nested()) add(scales_->codes, scales_->blocks(elements));
+  }
 
   void append(Params<T>& params) const {
     if (trained_) params.push_back({name_, shape_, value(), grad(), shape_.size() > 1});
@@ -104,6 +146,7 @@ class Weight {
   Index rows_ = 0;
   Index cols_ = 0;
   bool trained_ = false;
+  bool mapped_ = false;
   Buffer<T, B> dense_, grad_;
   Buffer<std::byte, B> frozen_;
   std::byte const* frozen_data_ = nullptr;

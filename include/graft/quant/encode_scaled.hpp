@@ -58,7 +58,8 @@ inline void require_finite(std::span<float const> values, Storage storage) {
   require(finite, "quant", "a value that is not finite cannot be stored as ", name(storage));
 }
 
-/// Rounds to the nearest of 16 levels, to the lower of two, by counting the middles that lie below.
+/// Rounds to the nearest of 16 levels, to the lower of two, by counting the middles that lie below: for a piece of values at a
+/// time, middle by middle, which compilers turn into vectors.
 class LevelRounding {
  public:
   explicit LevelRounding(Storage storage) {
@@ -67,10 +68,14 @@ class LevelRounding {
     std::stable_sort(order_.begin(), order_.end(), [&](auto a, auto b) { return levels[a] < levels[b]; });
     for (std::size_t i = 0; i < 15; ++i) middles_[i] = (levels[order_[i]] + levels[order_[i + 1]]) / 2.0f;
   }
-  [[nodiscard]] std::uint8_t operator()(float x) const {
-    unsigned below = 0;
-    for (float const middle : middles_) below += middle < x ? 1u : 0u;
-    return order_[below];
+  static constexpr Index piece = 32;
+
+  /// The codes of `piece` values.
+  void operator()(float const* x, std::uint8_t* codes) const {
+    std::array<std::int32_t, piece> below = {};
+    for (float const middle : middles_)
+      for (std::size_t i = 0; i < piece; ++i) below[i] += middle < x[i] ? 1 : 0;
+    for (std::size_t i = 0; i < piece; ++i) codes[i] = order_[static_cast<std::size_t>(below[i])];
   }
 
  private:
@@ -120,12 +125,18 @@ inline void encode_scales(ScaledMemory& memory) {
       bool const whole = end - begin == format.block;
       if (!whole) absmax = divisor;
       memory->absmax[static_cast<std::size_t>(b)] = absmax;
-      auto const code = [&](Index i) {
-        float const value = values[static_cast<std::size_t>(i)];
-        return round(std::clamp(whole ? value * inverse : value / divisor, -1.0f, 1.0f));
-      };
-      for (Index i = begin; i < end; i += 2)
-        memory->elements[static_cast<std::size_t>(i / 2)] = static_cast<std::byte>(code(i) << 4 | code(i + 1));
+      for (Index i = begin; i < end; i += round.piece) {
+        std::array<float, detail::LevelRounding::piece> scaled = {};
+        std::array<std::uint8_t, detail::LevelRounding::piece> codes;
+        auto const count = static_cast<std::size_t>(std::min(round.piece, end - i));
+        for (std::size_t k = 0; k < count; ++k) {
+          float const value = values[static_cast<std::size_t>(i) + k];
+          scaled[k] = std::clamp(whole ? value * inverse : value / divisor, -1.0f, 1.0f);
+        }
+        round(scaled.data(), codes.data());
+        for (std::size_t k = 0; k < count; k += 2)
+          memory->elements[(static_cast<std::size_t>(i) + k) / 2] = static_cast<std::byte>(codes[k] << 4 | codes[k + 1]);
+      }
     }
   });
   if (format.double_quant) detail::encode_scales(*memory);

@@ -14,13 +14,15 @@
 namespace graft {
 
 /// A tensor in host memory as a file holds it: row-major, its last dimension in the blocks of `storage`.
-/// `owner` keeps the memory (usually a mapped file) alive. `scales`: of the formats that have them apart.
+/// `owner` keeps the memory (usually a mapped file) alive. `scales`: of the formats that have them apart. `mapped`: elements and
+/// scales are pages of a read-only mapping of a file, so that they can be dropped and come back.
 struct HostTensor {
   Storage storage = Storage::f32;
   std::vector<Index> shape;
   std::byte const* data = nullptr;
   std::shared_ptr<void const> owner;
   std::shared_ptr<BlockScales const> scales = nullptr;
+  bool mapped = false;
 
   [[nodiscard]] Index cols() const { return shape.empty() ? 1 : shape.back(); }
   [[nodiscard]] Index rows() const {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <utility>
@@ -16,12 +17,13 @@ namespace graft {
 /// Where the memory of a training run goes, in bytes; known before its first step.
 struct MemoryPlan {
   std::size_t program = 0;      ///< resident before the model's weights are: code, tokenizer, data
-  std::size_t base = 0;         ///< frozen weights, as they are stored
+  std::size_t base = 0;         ///< frozen weights, as they are stored; of a streamed base what is in memory at a time
   std::size_t trained = 0;      ///< values of what is trained
   std::size_t gradients = 0;
   std::size_t optimizer = 0;
   std::size_t activations = 0;  ///< the arena: what backward needs and scratch of the largest micro-batch
   std::size_t scratch = 0;      ///< of the backend: decoded panels, packed operands of products
+  std::size_t streamed = 0;     ///< of the base, what is not in memory at a time: not part of the total
 
   [[nodiscard]] std::size_t total() const {
     return program + base + trained + gradients + optimizer + activations + scratch;
@@ -29,17 +31,11 @@ struct MemoryPlan {
   friend bool operator==(MemoryPlan const&, MemoryPlan const&) = default;
 };
 
-/// Bytes of all weights of a base as `weights` lists them, those that are trained left out. Vectors are held as floats.
+/// Bytes of all weights of a base as `weights` lists them, those that are trained left out.
 [[nodiscard]] inline std::size_t base_bytes(std::vector<WeightInfo> const& weights) {
-  Index bytes = 0;
-  for (auto const& weight : weights) {
-    if (weight.trained) continue;
-    Index rows = 1;
-    for (std::size_t d = 0; d + 1 < weight.shape.size(); ++d) rows *= weight.shape[d];
-    Index const cols = weight.shape.empty() ? 1 : weight.shape.back();
-    bytes += weight.shape.size() == 1 ? cols * static_cast<Index>(sizeof(float)) : rows * row_bytes(weight.storage, cols);
-  }
-  return static_cast<std::size_t>(bytes);
+  std::size_t bytes = 0;
+  for (auto const& weight : weights) bytes += weight.trained ? 0 : weight.bytes;
+  return bytes;
 }
 
 /// What the CPU backends take beside the arena: a decoded panel of 4 MiB, and packed operands of each thread's products.
@@ -50,13 +46,17 @@ inline constexpr std::size_t backend_scratch_bytes = std::size_t{12} << 20;
 template <class Model>
 [[nodiscard]] MemoryPlan plan_memory(Model const& model, BatchExtent extent, double state_bytes, std::size_t program) {
   auto const values = static_cast<std::size_t>(model.trainable().elements()) * sizeof(typename Model::ScalarType);
+  auto const layers = model.mapped_layer_bytes();
+  std::size_t const all = std::accumulate(layers.begin(), layers.end(), std::size_t{0}), window = model.stream_window();
+  std::size_t const streamed = window > 0 && window < all ? all - window : 0;
   return {.program = program,
-          .base = base_bytes(model.weights()),
+          .base = base_bytes(model.weights()) - streamed,
           .trained = values,
           .gradients = values,
           .optimizer = static_cast<std::size_t>(state_bytes * static_cast<double>(model.trainable().elements())),
           .activations = model.plan(extent).arena_bytes,
-          .scratch = backend_scratch_bytes};
+          .scratch = backend_scratch_bytes,
+          .streamed = streamed};
 }
 
 /// One way to run the steps of a training run, and what it needs.
@@ -65,27 +65,50 @@ struct StepLayout {
   Index micro_batches = 1;  ///< of an optimizer step
   MemoryPlan memory;
   double flops = 0;         ///< of a step, with what is computed twice
+  std::size_t window = 0;   ///< for `stream_layers`; 0: the whole base stays in memory
 };
+
+namespace detail {
+
+/// Lets the layers of `layout` stream if that is how it fits into `limit`: all memory that is left becomes their window.
+/// `layers`: the bytes of each. Returns whether it fits.
+[[nodiscard]] inline bool fit_by_streaming(StepLayout& layout, std::vector<std::size_t> const& layers, std::size_t limit) {
+  std::size_t const all = std::accumulate(layers.begin(), layers.end(), std::size_t{0});
+  std::size_t const least = LayerStream::least_window(layers), total = layout.memory.total();
+  if (total <= limit) return true;
+  if (least == 0 || least >= all) return false;
+  std::size_t const others = total - all;
+  layout.window = limit > others + least ? limit - others : least;
+  layout.memory.base -= all - layout.window;
+  layout.memory.streamed = all - layout.window;
+  return layout.memory.total() <= limit;
+}
+
+}  // namespace detail
 
 /// Finds the fastest way to run steps of `batch_size` records below `limit` bytes: the saving level and the number of
 /// micro-batches. `extent_of(n)` is the largest micro-batch of steps cut into n. The measure is the FLOPs of a step; as a
 /// micro-batch must decode the weights and fill the products anew, each costs as much as `overhead_tokens` tokens more.
-/// Error: nothing fits; the message says what the smallest way takes.
+/// A base that is too large is streamed (`StepLayout::window`): each micro-batch then reads what is not in memory twice, beside
+/// the computation, and costs at least `flops_per_byte` for each byte. Error: nothing fits; the message says what the smallest way takes.
 template <class Model, class ExtentOf>
 [[nodiscard]] StepLayout fit_memory(Model& model, std::size_t limit, Index batch_size, double state_bytes,
                                     std::size_t program, ExtentOf&& extent_of) {
-  constexpr double overhead_tokens = 16;
+  constexpr double overhead_tokens = 16, flops_per_byte = 200;
   std::optional<StepLayout> best, smallest;
   double best_cost = 0;
+  auto const layers = model.mapped_layer_bytes();
   for (auto const level : {Recompute::none, Recompute::selective, Recompute::full}) {
     model.set_recompute(level);
     for (Index count = 1;; count = std::min(2 * count, batch_size)) {
       BatchExtent const extent = extent_of(count);
       StepLayout layout{level, count, plan_memory(model, extent, state_bytes, program), 0};
       layout.flops = static_cast<double>(count) * model.plan(extent).flops;
-      double const cost = layout.flops * (1 + overhead_tokens / static_cast<double>(std::max<Index>(extent.tokens, 1)));
+      bool const fits = detail::fit_by_streaming(layout, layers, limit);
+      double const compute = layout.flops * (1 + overhead_tokens / static_cast<double>(std::max<Index>(extent.tokens, 1)));
+      double const cost = std::max(compute, 2 * flops_per_byte * static_cast<double>(count) * static_cast<double>(layout.memory.streamed));
       if (!smallest || layout.memory.total() < smallest->memory.total()) smallest = layout;
-      if (layout.memory.total() <= limit && (!best || cost < best_cost)) {
+      if (fits && (!best || cost < best_cost)) {
         best = layout;
         best_cost = cost;
       }

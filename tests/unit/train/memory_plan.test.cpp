@@ -17,11 +17,14 @@ struct Claims {
   };
   [[nodiscard]] Parameters trainable() const { return {}; }
   [[nodiscard]] std::vector<WeightInfo> weights() const {
-    return {{"embedding", {100, 64}, Storage::q8_0, false, false},
-            {"norm", {64}, Storage::f32, false, false},
-            {"layer", {64, 64}, Storage::q4_1, false, true},
-            {"trained", {64, 64}, Storage::f32, true, false}};
+    if (base > 0) return {{"layers", {64, 64}, Storage::q4_1, false, true, base}};
+    return {{"embedding", {100, 64}, Storage::q8_0, false, false, 6800},
+            {"norm", {64}, Storage::f32, false, false, 256},
+            {"layer", {64, 64}, Storage::q4_1, false, true, 2560},
+            {"trained", {64, 64}, Storage::f32, true, false, 16384}};
   }
+  [[nodiscard]] std::vector<std::size_t> mapped_layer_bytes() const { return layers; }
+  [[nodiscard]] std::size_t stream_window() const { return window; }
   [[nodiscard]] StepPlan plan(BatchExtent extent) const {
     double const per_token[] = {1000, 600, 100}, work[] = {3, 3.4, 4};
     auto const at = static_cast<std::size_t>(level);
@@ -30,6 +33,8 @@ struct Claims {
   void set_recompute(Recompute chosen) { level = chosen; }
 
   Recompute level = Recompute::none;
+  std::vector<std::size_t> layers = {2560};
+  std::size_t window = 0, base = 0;
 };
 
 /// Eight records of 1000 tokens in `count` parts.
@@ -42,7 +47,7 @@ constexpr std::size_t mebibyte = std::size_t{1} << 20;
 TEST_CASE("memory_plan: the parts are those of the weights, what is trained, and the arena") {
   auto const plan = plan_memory(Claims{}, {1000, 500, 1}, 8, 7);
   CHECK(plan.program == 7);
-  CHECK(plan.base == 100 * 2 * 34 + 64 * 4 + 64 * 2 * 20);
+  CHECK(plan.base == 6800 + 256 + 2560);
   CHECK(plan.trained == 4 * mebibyte);
   CHECK(plan.gradients == 4 * mebibyte);
   CHECK(plan.optimizer == 8 * mebibyte);
@@ -73,4 +78,24 @@ TEST_CASE("memory_plan: smaller parts come before recomputation, which comes bef
   CHECK(least.memory.total() <= fixed + 110000);
   auto const message = test::message_of([&] { (void)fit_memory(model, fixed + 90000, 8, 8, 0, part_of); });
   CHECK(message.find("[memory] nothing fits into 28 MiB: the least is 29 MiB, by 8 micro-batches a step") == 0);
+}
+
+TEST_CASE("memory_plan: a base that is too large is streamed, in as large a window as there is room for") {
+  Claims model;
+  model.layers = {30 * mebibyte, 20 * mebibyte, 10 * mebibyte, 40 * mebibyte};
+  model.base = 110 * mebibyte;
+  std::size_t const others = plan_memory(model, {8000, 500, 1}, 8, 0).total() - 100 * mebibyte;
+  auto const whole = fit_memory(model, others + 100 * mebibyte, 8, 8, 0, part_of);
+  CHECK(whole.window == 0);
+  CHECK(whole.memory.streamed == 0);
+  auto const streamed = fit_memory(model, others + 70 * mebibyte, 8, 8, 0, part_of);
+  CHECK(streamed.window >= 70 * mebibyte);
+  CHECK(streamed.memory.streamed == 100 * mebibyte - streamed.window);
+  CHECK(streamed.memory.base == 110 * mebibyte - streamed.memory.streamed);
+  CHECK(streamed.memory.total() <= others + 70 * mebibyte);
+  CHECK(streamed.micro_batches == 1);  // each more would read the base again
+  model.window = streamed.window;
+  CHECK(plan_memory(model, {8000, 500, 1}, 8, 0).streamed == streamed.memory.streamed);
+  auto const message = test::message_of([&] { (void)fit_memory(model, 60 * mebibyte, 8, 8, 0, part_of); });
+  CHECK(message.find("[memory] nothing fits into 60 MiB: the least is") == 0);
 }
