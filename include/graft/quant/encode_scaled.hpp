@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -47,15 +48,13 @@ struct ScaledMemory {
 }
 
 [[nodiscard]] inline float largest_magnitude(std::span<float const> values) {
-  float largest = 0;
-  for (float const value : values) largest = std::max(largest, std::abs(value));
-  return largest;
+  std::uint32_t largest = 0;  // magnitudes are in the order of their bits, and compilers turn integers into vectors
+  for (float const value : values) largest = std::max(largest, std::bit_cast<std::uint32_t>(value) & 0x7fffffffu);
+  return std::bit_cast<float>(largest);
 }
 
 inline void require_finite(std::span<float const> values, Storage storage) {
-  bool finite = true;
-  for (float const value : values) finite = finite && std::isfinite(value);
-  require(finite, "quant", "a value that is not finite cannot be stored as ", name(storage));
+  require(std::isfinite(largest_magnitude(values)), "quant", "a value that is not finite cannot be stored as ", name(storage));
 }
 
 /// Rounds to the nearest of 16 levels, to the lower of two, by counting the middles that lie below: for a piece of values at a
@@ -73,8 +72,12 @@ class LevelRounding {
   /// The codes of `piece` values.
   void operator()(float const* x, std::uint8_t* codes) const {
     std::array<std::int32_t, piece> below = {};
-    for (float const middle : middles_)
+    for (float const middle : middles_) {
+#ifdef _OPENMP
+#pragma omp simd
+#endif
       for (std::size_t i = 0; i < piece; ++i) below[i] += middle < x[i] ? 1 : 0;
+    }
     for (std::size_t i = 0; i < piece; ++i) codes[i] = order_[static_cast<std::size_t>(below[i])];
   }
 
@@ -82,6 +85,23 @@ class LevelRounding {
   std::array<std::uint8_t, 16> order_;
   std::array<float, 15> middles_;
 };
+
+/// The codes of a block, two a byte: of x·scale for a `whole` block, which is a multiple of a piece, else of x/scale.
+inline void encode_levels(LevelRounding const& round, std::span<float const> block, float scale, bool whole, std::byte* out) {
+  constexpr auto piece = static_cast<std::size_t>(LevelRounding::piece);
+  std::array<float, piece> scaled = {};
+  std::array<std::uint8_t, piece> codes;
+  for (std::size_t i = 0; i < block.size(); i += piece) {
+    float const* const x = block.data() + i;
+    std::size_t const count = std::min(piece, block.size() - i);
+    if (whole)
+      for (std::size_t k = 0; k < piece; ++k) scaled[k] = x[k] * scale;
+    else
+      for (std::size_t k = 0; k < count; ++k) scaled[k] = x[k] / scale;
+    round(scaled.data(), codes.data());
+    for (std::size_t k = 0; k < count; k += 2) out[(i + k) / 2] = static_cast<std::byte>(codes[k] << 4 | codes[k + 1]);
+  }
+}
 
 /// Scales of blocks as codes. Their mean is taken off first, since all are positive.
 inline void encode_scales(ScaledMemory& memory) {
@@ -125,18 +145,8 @@ inline void encode_scales(ScaledMemory& memory) {
       bool const whole = end - begin == format.block;
       if (!whole) absmax = divisor;
       memory->absmax[static_cast<std::size_t>(b)] = absmax;
-      for (Index i = begin; i < end; i += round.piece) {
-        std::array<float, detail::LevelRounding::piece> scaled = {};
-        std::array<std::uint8_t, detail::LevelRounding::piece> codes;
-        auto const count = static_cast<std::size_t>(std::min(round.piece, end - i));
-        for (std::size_t k = 0; k < count; ++k) {
-          float const value = values[static_cast<std::size_t>(i) + k];
-          scaled[k] = std::clamp(whole ? value * inverse : value / divisor, -1.0f, 1.0f);
-        }
-        round(scaled.data(), codes.data());
-        for (std::size_t k = 0; k < count; k += 2)
-          memory->elements[(static_cast<std::size_t>(i) + k) / 2] = static_cast<std::byte>(codes[k] << 4 | codes[k + 1]);
-      }
+      auto const block = values.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
+      detail::encode_levels(round, block, whole ? inverse : divisor, whole, memory->elements.data() + begin / 2);
     }
   });
   if (format.double_quant) detail::encode_scales(*memory);
