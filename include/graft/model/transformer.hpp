@@ -221,7 +221,7 @@ class Transformer {
     std::vector<LayerStream::Ranges> layers;
     for (auto const& block : blocks_)
       block.visit([&ranges = layers.emplace_back()](auto const& weight, auto const&) { weight.append_mapped(ranges); });
-    stream_.emplace(std::move(layers), window);
+    stream_ = std::make_unique<LayerStream>(std::move(layers), window);
   }
   /// The window of `stream_layers`; 0 without it.
   [[nodiscard]] std::size_t stream_window() const { return stream_ ? stream_->window() : 0; }
@@ -355,7 +355,7 @@ class Transformer {
   B* backend_;
   std::unique_ptr<Embedding<T, B>> embedding_, position_embedding_;
   std::vector<BlockType> blocks_;
-  std::optional<LayerStream> stream_;
+  std::unique_ptr<LayerStream> stream_;
   std::optional<typename Arch::template Norm<T, B>> final_norm_;
   std::unique_ptr<Weight<T, B>> head_weight_;
   std::optional<LmHead<T, B>> head_;
