@@ -2,6 +2,7 @@
 #pragma once
 
 #include <graft/core/error.hpp>
+#include <graft/core/pages.hpp>
 
 #include <cerrno>
 #include <cstddef>
@@ -54,18 +55,15 @@ class MappedFile {
   [[nodiscard]] std::shared_ptr<void const> const& owner() const { return mapping_; }
 
   /// Hints for the system: the file will be read once from front to back; or its pages will be needed soon.
-  void advise_sequential() const { advise(MADV_SEQUENTIAL); }
-  void advise_will_need() const { advise(MADV_WILLNEED); }
+  void advise_sequential() const { detail::advise_pages(bytes_, MADV_SEQUENTIAL); }
+  void advise_will_need() const { detail::advise_pages(bytes_, MADV_WILLNEED); }
   /// Takes the pages that were read so far out of this process's memory; one that is touched again comes from the system's
   /// cache or the file. For a file of which copies were made.
-  void drop_pages() const { advise(MADV_DONTNEED); }
+  void drop_pages() const { graft::drop_pages(bytes_); }
 
  private:
   void refuse_unless(bool condition, std::string_view tag, char const* reason) const {
     require(condition, tag, "cannot open ", path_.string(), ": ", reason);
-  }
-  void advise(int how) const {
-    if (!bytes_.empty()) ::madvise(const_cast<std::byte*>(bytes_.data()), bytes_.size(), how);
   }
 
   std::filesystem::path path_;

@@ -54,7 +54,7 @@ class LayerStream {
 
   void read();
   void request(std::size_t layer, std::size_t now);
-  void make_room(std::size_t bytes, std::size_t now, std::size_t wanted);
+  void make_room(std::size_t bytes, std::size_t now);
 
   std::vector<Ranges> layers_;
   std::vector<std::size_t> bytes_;

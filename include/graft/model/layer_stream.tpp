@@ -68,13 +68,13 @@ GRAFT_INLINE void LayerStream::read() {
   }
 }
 
-/// Drops layers until `bytes` more fit, farthest from `now` first; `now` and `wanted` stay, and what is being read.
-GRAFT_INLINE void LayerStream::make_room(std::size_t bytes, std::size_t now, std::size_t wanted) {
+/// Drops layers until `bytes` more fit, farthest from `now` first; `now` stays, and what is being read.
+GRAFT_INLINE void LayerStream::make_room(std::size_t bytes, std::size_t now) {
   auto const distance = [now](std::size_t layer) { return layer < now ? now - layer : layer - now; };
   while (resident_ + bytes > window_) {
     std::optional<std::size_t> farthest;
     for (std::size_t i = 0; i < layers_.size(); ++i)
-      if (states_[i] == State::present && i != now && i != wanted && (!farthest || distance(i) > distance(*farthest))) farthest = i;
+      if (states_[i] == State::present && i != now && (!farthest || distance(i) > distance(*farthest))) farthest = i;
     if (!farthest) return;  // a layer that nobody waits for is still being read: the next call drops it
     for (auto const& range : layers_[*farthest]) drop_pages(range);
     states_[*farthest] = State::absent;
@@ -84,7 +84,7 @@ GRAFT_INLINE void LayerStream::make_room(std::size_t bytes, std::size_t now, std
 
 GRAFT_INLINE void LayerStream::request(std::size_t layer, std::size_t now) {
   if (states_[layer] != State::absent) return;
-  make_room(bytes_[layer], now, layer);
+  make_room(bytes_[layer], now);
   states_[layer] = State::wanted;
   resident_ += bytes_[layer];
   queue_.push_back(layer);

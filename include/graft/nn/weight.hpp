@@ -20,18 +20,6 @@ namespace graft {
 template <class B>
 concept ReadsHostMemory = B::reads_host_memory;
 
-namespace detail {
-
-/// Bytes of the scales of double quantisation.
-[[nodiscard]] inline Index planned_scale_bytes(Index elements) {
-  BlockScales planned;
-  static constexpr std::byte some{};
-  planned.codes = &some;
-  return planned.bytes(elements);
-}
-
-}  // namespace detail
-
 /// A weight of the base model: either frozen, in the storage of its file (possibly the mapped file itself), or trained,
 /// dense in T with a gradient of the same size. Formats whose scales lie apart stay as they are where the backend reads host
 /// memory; a device gets them dense.
@@ -58,7 +46,6 @@ class Weight {
     } else {
       frozen_ = Buffer<std::byte, B>(backend, tensor.matrix().bytes());
       frozen_data_ = frozen_.data();
-      mapped_ = tensor.mapped && tensor.data == nullptr;
       if (tensor.data != nullptr) frozen_.upload({tensor.data, static_cast<std::size_t>(tensor.matrix().bytes())});
     }
   }
@@ -94,7 +81,7 @@ class Weight {
     else if (storage_ == Storage::int8)
       scales = BlockScales{.block = cols_}.bytes(rows_ * cols_);
     else if (has_scales(storage_))
-      scales = detail::planned_scale_bytes(rows_ * cols_);
+      scales = BlockScales{}.bytes_nested(rows_ * cols_);
     return static_cast<std::size_t>(matrix.bytes() + scales);
   }
   /// Whether it stays in a mapped file, whose pages can be dropped and come back.

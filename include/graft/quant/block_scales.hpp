@@ -31,8 +31,10 @@ struct BlockScales {
     return nested() ? count(blocks(elements), nested_block) : blocks(elements);
   }
   /// Bytes of all scales, with the map and the offset if there are codes.
-  [[nodiscard]] Index bytes(Index elements) const {
-    return 4 * absmax_count(elements) + (nested() ? blocks(elements) + 4 * 256 + 4 : 0);
+  [[nodiscard]] Index bytes(Index elements) const { return nested() ? bytes_nested(elements) : 4 * blocks(elements); }
+  /// The same if there were codes.
+  [[nodiscard]] Index bytes_nested(Index elements) const {
+    return 4 * count(blocks(elements), nested_block) + blocks(elements) + 4 * 256 + 4;
   }
 
   /// The scale of block `b`: a rounded product, then a rounded sum; by way of double, so that no compiler fuses the two.

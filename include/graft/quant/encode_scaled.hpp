@@ -67,7 +67,7 @@ class LevelRounding {
     std::stable_sort(order_.begin(), order_.end(), [&](auto a, auto b) { return levels[a] < levels[b]; });
     for (std::size_t i = 0; i < 15; ++i) middles_[i] = (levels[order_[i]] + levels[order_[i + 1]]) / 2.0f;
   }
-  static constexpr Index piece = 32;
+  static constexpr std::size_t piece = 32;
 
   /// The codes of `piece` values.
   void operator()(float const* x, std::uint8_t* codes) const {
@@ -88,7 +88,7 @@ class LevelRounding {
 
 /// The codes of a block, two a byte: of x·scale for a `whole` block, which is a multiple of a piece, else of x/scale.
 inline void encode_levels(LevelRounding const& round, std::span<float const> block, float scale, bool whole, std::byte* out) {
-  constexpr auto piece = static_cast<std::size_t>(LevelRounding::piece);
+  constexpr std::size_t piece = LevelRounding::piece;
   std::array<float, piece> scaled = {};
   std::array<std::uint8_t, piece> codes;
   for (std::size_t i = 0; i < block.size(); i += piece) {

@@ -28,6 +28,11 @@ struct MemoryPlan {
   [[nodiscard]] std::size_t total() const {
     return program + base + trained + gradients + optimizer + activations + scratch;
   }
+  /// Of the `layers` bytes that the layers of the base take, only `window` are in memory at a time.
+  void stream(std::size_t layers, std::size_t window) {
+    streamed = layers - window;
+    base -= streamed;
+  }
   friend bool operator==(MemoryPlan const&, MemoryPlan const&) = default;
 };
 
@@ -41,22 +46,35 @@ struct MemoryPlan {
 /// What the CPU backends take beside the arena: a decoded panel of 4 MiB, and packed operands of each thread's products.
 inline constexpr std::size_t backend_scratch_bytes = std::size_t{12} << 20;
 
-/// The memory of training `model` by micro-batches up to `extent`, with an optimizer that keeps `state_bytes` for each
-/// trained parameter (AdamW 8, Lion and SGD with momentum 4) and a process that takes `program` bytes without the model.
+namespace detail {
+
+[[nodiscard]] inline std::size_t sum(std::vector<std::size_t> const& bytes) {
+  return std::accumulate(bytes.begin(), bytes.end(), std::size_t{0});
+}
+
+/// `plan_memory` with the whole base in memory, whether or not the model streams it.
 template <class Model>
-[[nodiscard]] MemoryPlan plan_memory(Model const& model, BatchExtent extent, double state_bytes, std::size_t program) {
+[[nodiscard]] MemoryPlan plan_resident(Model const& model, BatchExtent extent, double state_bytes, std::size_t program) {
   auto const values = static_cast<std::size_t>(model.trainable().elements()) * sizeof(typename Model::ScalarType);
-  auto const layers = model.mapped_layer_bytes();
-  std::size_t const all = std::accumulate(layers.begin(), layers.end(), std::size_t{0}), window = model.stream_window();
-  std::size_t const streamed = window > 0 && window < all ? all - window : 0;
   return {.program = program,
-          .base = base_bytes(model.weights()) - streamed,
+          .base = base_bytes(model.weights()),
           .trained = values,
           .gradients = values,
           .optimizer = static_cast<std::size_t>(state_bytes * static_cast<double>(model.trainable().elements())),
           .activations = model.plan(extent).arena_bytes,
-          .scratch = backend_scratch_bytes,
-          .streamed = streamed};
+          .scratch = backend_scratch_bytes};
+}
+
+}  // namespace detail
+
+/// The memory of training `model` by micro-batches up to `extent`, with an optimizer that keeps `state_bytes` for each
+/// trained parameter (AdamW 8, Lion and SGD with momentum 4) and a process that takes `program` bytes without the model.
+template <class Model>
+[[nodiscard]] MemoryPlan plan_memory(Model const& model, BatchExtent extent, double state_bytes, std::size_t program) {
+  MemoryPlan plan = detail::plan_resident(model, extent, state_bytes, program);
+  std::size_t const layers = detail::sum(model.mapped_layer_bytes()), window = model.stream_window();
+  if (window > 0 && window < layers) plan.stream(layers, window);
+  return plan;
 }
 
 /// One way to run the steps of a training run, and what it needs.
@@ -73,14 +91,13 @@ namespace detail {
 /// Lets the layers of `layout` stream if that is how it fits into `limit`: all memory that is left becomes their window.
 /// `layers`: the bytes of each. Returns whether it fits.
 [[nodiscard]] inline bool fit_by_streaming(StepLayout& layout, std::vector<std::size_t> const& layers, std::size_t limit) {
-  std::size_t const all = std::accumulate(layers.begin(), layers.end(), std::size_t{0});
+  std::size_t const all = sum(layers);
   std::size_t const least = LayerStream::least_window(layers), total = layout.memory.total();
   if (total <= limit) return true;
   if (least == 0 || least >= all) return false;
   std::size_t const others = total - all;
   layout.window = limit > others + least ? limit - others : least;
-  layout.memory.base -= all - layout.window;
-  layout.memory.streamed = all - layout.window;
+  layout.memory.stream(all, layout.window);
   return layout.memory.total() <= limit;
 }
 
@@ -102,7 +119,7 @@ template <class Model, class ExtentOf>
     model.set_recompute(level);
     for (Index count = 1;; count = std::min(2 * count, batch_size)) {
       BatchExtent const extent = extent_of(count);
-      StepLayout layout{level, count, plan_memory(model, extent, state_bytes, program), 0};
+      StepLayout layout{level, count, detail::plan_resident(model, extent, state_bytes, program), 0};
       layout.flops = static_cast<double>(count) * model.plan(extent).flops;
       bool const fits = detail::fit_by_streaming(layout, layers, limit);
       double const compute = layout.flops * (1 + overhead_tokens / static_cast<double>(std::max<Index>(extent.tokens, 1)));

@@ -96,6 +96,7 @@ TEST_CASE("memory_plan: a base that is too large is streamed, in as large a wind
   CHECK(streamed.micro_batches == 1);  // each more would read the base again
   model.window = streamed.window;
   CHECK(plan_memory(model, {8000, 500, 1}, 8, 0).streamed == streamed.memory.streamed);
+  CHECK(fit_memory(model, others + 70 * mebibyte, 8, 8, 0, part_of).memory == streamed.memory);  // a second run with the model
   auto const message = test::message_of([&] { (void)fit_memory(model, 60 * mebibyte, 8, 8, 0, part_of); });
   CHECK(message.find("[memory] nothing fits into 60 MiB: the least is") == 0);
 }
