@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <graft/backend/cpu/attention_bf16.hpp>
 #include <graft/backend/cpu/attention_forward.hpp>
 #include <graft/backend/cpu/elementwise.hpp>
+#include <graft/backend/precision.hpp>
 
 namespace graft::detail {
 
@@ -33,16 +35,24 @@ struct CpuAttentionBackward {
     Out<T> const own_dk(split ? shared.take<T>(q.size()) : nullptr, q.rows, q.cols);
     Out<T> const own_dv(split ? shared.take<T>(q.size()) : nullptr, q.rows, q.cols);
     Operands<T> const all{q, k, v, o, lse, d_o, dq, split ? own_dk : dk, split ? own_dv : dv};
-    auto const scratch = self.workspace().per_thread(2 * attend_bytes<T>());
+    bool const in_bf16 = std::is_same_v<T, float> && self.precision() != Precision::f32 && attends_in_bf16(shape.head_dim);
+    auto const scratch = self.workspace().per_thread(in_bf16 ? attend_backward_bf16_bytes(heads_per_task, shape.head_dim)
+                                                             : 2 * attend_bytes<T>());
     parallel_for(families * tasks_per_family, [&](Index task) {
       Index const first = heads[task / tasks_per_family], last = packed.family_end(first);
       Index const part = task % tasks_per_family, column = part * shape.head_dim;
       clear(all.dk, all.dv, column, shape.head_dim, packed.begin(first), packed.end(last - 1));
-      for (Index head = part * heads_per_task; head < (part + 1) * heads_per_task; ++head)
+      Index const head = part * heads_per_task, step = in_bf16 ? heads_per_task : 1;
+      for (Index h = head; h < head + heads_per_task; h += step)
         for (Index s = first; s < last; ++s)
-          for (Index row = packed.begin(s); row < packed.end(s); row += query_tile)
-            backward_tile(self, all, shape, {packed.begin(s), packed.begin(first), packed.prefix(s)}, row,
-                          std::min(query_tile, packed.end(s) - row), head, column, scratch.mine());
+          for (Index row = packed.begin(s); row < packed.end(s); row += query_tile) {
+            Place const sequence{packed.begin(s), packed.begin(first), packed.prefix(s)};
+            Index const rows = std::min(query_tile, packed.end(s) - row);
+            if (in_bf16)
+              backward_tile_bf16(all, shape, sequence, row, rows, h, step, column, scratch.mine());
+            else
+              backward_tile(self, all, shape, sequence, row, rows, h, column, scratch.mine());
+          }
     });
     if (split) {
       add_groups(In<T>(own_dk), group, shape.head_dim, packed.cu_seqlens, dk);
@@ -92,14 +102,6 @@ struct CpuAttentionBackward {
     });
   }
 
-  template <class T>
-  static T dot(T const* a, T const* b, Index n) {
-    T sum = 0;
-    GRAFT_SIMD_SUM(sum)
-    for (Index i = 0; i < n; ++i) sum += a[i] * b[i];
-    return sum;
-  }
-
   /// The query rows t … t + rows - 1 of one head against all keys that they see; dk and dv go to column `to`.
   template <class T>
   static void backward_tile(Derived& self, Operands<T> const& all, AttentionShape const& shape, Place sequence, Index t,
@@ -135,19 +137,26 @@ struct CpuAttentionBackward {
     }
   }
 
-  /// p: scores in, probabilities out. ds: dO·Vᵀ in, scale·P∘(dO·Vᵀ - D) out. Both 0 where the query sees nothing.
+  /// The same for `heads` heads that read the same keys, with products of bf16.
   template <class T>
-  static void recompute_row(T* p, T* ds, Index n, VisibleKeys visible, T lse, T delta, T scale) {
-    std::fill(p, p + visible.begin, T{0});
-    std::fill(ds, ds + visible.begin, T{0});
-    GRAFT_SIMD
-    for (Index j = visible.begin; j < visible.end; ++j) {
-      T const probability = fast_exp(p[j] - lse);
-      p[j] = probability;
-      ds[j] = scale * probability * (ds[j] - delta);
+  static void backward_tile_bf16([[maybe_unused]] Operands<T> const& all, [[maybe_unused]] AttentionShape const& shape,
+                                 [[maybe_unused]] Place sequence, [[maybe_unused]] Index t, [[maybe_unused]] Index rows,
+                                 [[maybe_unused]] Index head, [[maybe_unused]] Index heads, [[maybe_unused]] Index to,
+                                 [[maybe_unused]] Scratch scratch) {
+#if GRAFT_HAS_BF16_LANES
+    if constexpr (std::is_same_v<T, float>) {
+      Index const column = head * shape.head_dim, kv = head / (shape.heads / shape.kv_heads) * shape.head_dim;
+      QueryRows<T> const queries{all.q.row(t) + column, all.q.stride, rows, sequence.prefix + t - sequence.begin, 1};
+      KeyRows<T> const keys{all.k.row(sequence.begin) + kv, all.v.row(sequence.begin) + kv, all.k.stride, all.v.stride,
+                            all.k.row(sequence.head) + kv,  all.v.row(sequence.head) + kv,  sequence.prefix};
+      SlopeRows const slopes{all.d_o.row(t) + column, all.o.row(t) + column, all.lse.row(t) + head, all.dq.row(t) + column,
+                             all.d_o.stride,          all.o.stride,          all.lse.stride,        all.dq.stride};
+      attend_backward_bf16(queries, slopes, heads, keys, shape, scratch, [&](Index first) {
+        Index const key = sequence.row_of(first);
+        return KeyGrads{all.dk.row(key) + to, all.dv.row(key) + to, all.dk.stride, all.dv.stride};
+      });
     }
-    std::fill(p + visible.end, p + n, T{0});
-    std::fill(ds + visible.end, ds + n, T{0});
+#endif
   }
 };
 

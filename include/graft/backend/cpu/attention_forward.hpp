@@ -2,13 +2,16 @@
 #pragma once
 
 #include <graft/backend/argument.hpp>
+#include <graft/backend/cpu/attention_bf16.hpp>
 #include <graft/backend/cpu/attention_tile.hpp>
+#include <graft/backend/precision.hpp>
 #include <graft/core/parallel.hpp>
 
 #include <algorithm>
 #include <cassert>
 #include <cstdint>
 #include <span>
+#include <type_traits>
 
 namespace graft::detail {
 
@@ -36,6 +39,7 @@ class TileList {
 };
 
 /// A task is one tile of queries of one head: also one long sequence with few heads gives many tasks.
+/// With Precision::bf16 or int8 the products are those of `attend_bf16` where the processor has them.
 template <class Derived>
 struct CpuAttentionForward {
   template <Scalar T>
@@ -50,18 +54,32 @@ struct CpuAttentionForward {
     TileList tiles(self.workspace().shared(scratch_bytes<Index>(sequences + 1)).template take<Index>(sequences + 1),
                    sequences);
     tiles.number([&](Index s) { return packed.end(s) - packed.begin(s); });
-    auto const scratch = self.workspace().per_thread(attend_bytes<T>());
-    parallel_for(tiles.count() * shape.heads, [&](Index task) {
-      Index const tile = tiles.count() - 1 - task / shape.heads, head = task % shape.heads;  // late, long tiles first
+    // Heads that read the same keys go together in bf16, which packs the keys; not where that leaves few tasks.
+    Index const group = shape.heads / shape.kv_heads;
+    bool const in_bf16 = std::is_same_v<T, float> && self.precision() != Precision::f32 && attends_in_bf16(shape.head_dim);
+    Index const together = in_bf16 && tiles.count() * shape.kv_heads >= few_tasks ? group : 1, parts = shape.heads / together;
+    auto const scratch =
+        self.workspace().per_thread(in_bf16 ? attend_bf16_bytes(together, shape.head_dim) : attend_bytes<T>());
+    parallel_for(tiles.count() * parts, [&](Index task) {
+      Index const tile = tiles.count() - 1 - task / parts, head = task % parts * together;  // late, long tiles first
       Index const s = tiles.sequence_of(tile), row = tiles.row_of(tile), prefix = packed.prefix(s);
       Index const first = packed.begin(s), head_row = packed.begin(packed.head(s)), t = first + row, column = head * shape.head_dim;
-      Index const kv = head / (shape.heads / shape.kv_heads) * shape.head_dim;
+      Index const kv = head / group * shape.head_dim;
       QueryRows<T> const queries{q.row(t) + column, q.stride, std::min(query_tile, packed.end(s) - t), prefix + row, 1};
       KeyRows<T> const keys{k.row(first) + kv, v.row(first) + kv, k.stride, v.stride, k.row(head_row) + kv, v.row(head_row) + kv, prefix};
+#if GRAFT_HAS_BF16_LANES
+      if constexpr (std::is_same_v<T, float>)
+        if (in_bf16)
+          return attend_bf16(queries, together, keys, shape, scratch.mine(), o.row(t) + column, o.stride,
+                             [&](Index h, Index i, T value) { lse.row(t + i)[head + h] = value; });
+#endif
       attend(self, queries, keys, shape, scratch.mine(), o.row(t) + column, o.stride,
              [&](Index i, T value) { lse.row(t + i)[head] = value; });
     });
   }
+
+ private:
+  static constexpr Index few_tasks = 16;
 };
 
 }  // namespace graft::detail

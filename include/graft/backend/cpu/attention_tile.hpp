@@ -82,6 +82,29 @@ void scale_row(T* row, Index n, T factor) {
   for (Index i = 0; i < n; ++i) row[i] *= factor;
 }
 
+template <class T>
+[[nodiscard]] T dot(T const* a, T const* b, Index n) {
+  T sum = 0;
+  GRAFT_SIMD_SUM(sum)
+  for (Index i = 0; i < n; ++i) sum += a[i] * b[i];
+  return sum;
+}
+
+/// p: scores in, probabilities out. ds: dO·Vᵀ in, scale·P∘(dO·Vᵀ - D) out. Both 0 where the query sees nothing.
+template <class T>
+void recompute_row(T* p, T* ds, Index n, VisibleKeys visible, T lse, T delta, T scale) {
+  std::fill(p, p + visible.begin, T{0});
+  std::fill(ds, ds + visible.begin, T{0});
+  GRAFT_SIMD
+  for (Index j = visible.begin; j < visible.end; ++j) {
+    T const probability = fast_exp(p[j] - lse);
+    p[j] = probability;
+    ds[j] = scale * probability * (ds[j] - delta);
+  }
+  std::fill(p + visible.end, p + n, T{0});
+  std::fill(ds + visible.end, ds + n, T{0});
+}
+
 /// Scratch bytes of `attend`.
 template <class T>
 [[nodiscard]] std::size_t attend_bytes() {

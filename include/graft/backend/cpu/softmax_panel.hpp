@@ -24,7 +24,8 @@ template <class T>
   for (Index c = 0; c < whole; c += lanes)
     for (Index l = 0; l < lanes; ++l) max[l] = row[c + l] > max[l] ? row[c + l] : max[l];
   for (Index c = whole; c < n; ++c) max[c - whole] = row[c] > max[c - whole] ? row[c] : max[c - whole];
-  for (Index l = 1; l < lanes; ++l) max[0] = max[l] > max[0] ? max[l] : max[0];
+  for (Index half = lanes / 2; half > 0; half /= 2)  // one after the other they would cost as much as a row's exponentials
+    for (Index l = 0; l < half; ++l) max[l] = max[l + half] > max[l] ? max[l + half] : max[l];
   return max[0];
 }
 
