@@ -67,8 +67,8 @@ def plan(args: argparse.Namespace) -> dict:
     graft("graft_lora_auto", lora, "graft --precision auto, F32 base", [*sft, "--model", str(hf)], 4, against="graft_lora")
     graft("graft_lora_int8", lora, "graft --precision int8, F32 base", [*sft, "--model", str(hf), "--precision", "int8"], 4, against="graft_lora")
     graft("graft_lora_q4", lora, "graft f32, Q4_1 base", [*sft, "--model", str(gguf), "--precision", "f32"], 4, against="graft_lora")
-    graft("graft_lora_small", lora, "graft f32, Q4_1 base, recompute full",
-          [*sft, "--model", str(gguf), "--precision", "f32", "--recompute", "full"], 4, against="graft_lora")
+    graft("graft_lora_small", lora, "graft f32, Q4_1 base, --memory-limit 450M",
+          [*sft, "--model", str(gguf), "--precision", "f32", "--memory-limit", "450M"], 4, against="graft_lora")
     for name, text, flags in (("peft", "PEFT f32", []), ("peft_compile", "PEFT f32, torch.compile", ["--compile"]),
                               ("peft_bf16", "PEFT bf16", ["--bf16"]),
                               ("peft_bf16_compile", "PEFT bf16, torch.compile", ["--bf16", "--compile"]),

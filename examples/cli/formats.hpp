@@ -6,10 +6,13 @@
 
 #include <CLI/CLI.hpp>
 
+#include <cstddef>
 #include <filesystem>
 #include <iomanip>
 #include <iostream>
+#include <span>
 #include <string>
+#include <vector>
 
 namespace cli {
 
@@ -31,6 +34,25 @@ inline void add_format_flags(CLI::App& app, FormatFlags& flags, char const* stan
   app.add_option("--rest", flags.dtype, "of what nf4, fp4 and int8 leave alone: embedding, head, norms")
       ->check(CLI::IsMember({"f32", "bf16", "f16"}))
       ->capture_default_str();
+}
+
+/// What writing values of a weight of that shape in the format, and reading them again, makes of them.
+inline void quantise_in_format(FormatFlags const& flags, std::span<float> values, std::vector<graft::Index> const& shape) {
+  graft::Storage const storage = graft::storage_named(flags.format);
+  graft::Index const rows = shape[0], cols = shape[1];
+  graft::MatrixView<float> const out(values.data(), rows, cols);
+  if (graft::has_scales(storage)) {
+    graft::FourBit const four_bit{storage, flags.block_size, !flags.no_double_quant};
+    std::vector<float> exact(values.begin(), values.end());
+    auto const encoded = graft::detail::encode_for_checkpoint(storage == graft::Storage::int8 ? nullptr : &four_bit, exact, shape);
+    graft::decode_rows(encoded.matrix(), 0, rows, out);
+    return;
+  }
+  std::vector<std::byte> bytes(static_cast<std::size_t>(graft::row_bytes(storage, cols)));
+  for (graft::Index r = 0; r < rows; ++r) {
+    graft::encode_row(storage, static_cast<float const*>(out.row(r)), cols, bytes.data());
+    graft::decode_rows(graft::StoredMatrix{storage, bytes.data(), 1, cols}, 0, 1, out.rows_between(r, r + 1));
+  }
 }
 
 /// Writes a model, merged with its adapter if it has one, and says what that cost.

@@ -44,6 +44,16 @@ void report_layout(graft::StepLayout const& layout, std::size_t limit) {
   std::cerr << '\n';
 }
 
+void report_stream(graft::StreamStatistics const& stream, graft::Index steps, double seconds) {
+  if (stream.bytes == 0 || steps == 0) return;
+  auto const gigabytes = static_cast<double>(stream.bytes) * 1e-9;
+  auto const old = std::cerr.precision(3);
+  std::cerr << "streamed " << gigabytes / static_cast<double>(steps) << " GB of the base a step, at " << gigabytes / stream.read_seconds
+            << " GB/s; reading took " << stream.read_seconds << " s of " << seconds << " s, beside the computation, which waited for "
+            << stream.wait_seconds << " s (" << 100 * stream.wait_seconds / seconds << " %)\n";
+  std::cerr.precision(old);
+}
+
 std::optional<graft::Index> recorded_micro_batches(std::filesystem::path const& output) {
   auto const checkpoint = graft::latest_checkpoint(output);
   if (!checkpoint) return std::nullopt;

@@ -3,6 +3,7 @@
 
 #include "training_setup.hpp"
 
+#include <graft/model/layer_stream.hpp>
 #include <graft/train/memory_plan.hpp>
 #include <graft/train/peak_rss.hpp>
 
@@ -26,10 +27,11 @@ void report_layout(graft::StepLayout const& layout, std::size_t limit);
 [[nodiscard]] std::optional<graft::Index> recorded_micro_batches(std::filesystem::path const& output);
 
 /// With --memory-limit: chooses saving level and micro-batches, tells the model and the data, and notes the number of
-/// micro-batches in the run's options. `program` is what the process takes without the model.
+/// micro-batches in the run's options. `program` is what the process takes without the model. Returns the micro-batches of a
+/// step.
 template <class Batch, class Model, class Data>
-void fit_run(TrainingFlags const& flags, RunOptions& options, std::size_t program, graft::Index steps, Model& model, Data& data) {
-  if (flags.memory_limit == 0) return;
+graft::Index fit_run(TrainingFlags const& flags, RunOptions& options, std::size_t program, graft::Index steps, Model& model, Data& data) {
+  if (flags.memory_limit == 0) return flags.gradient_accumulation;
   auto const recorded = flags.resume ? recorded_micro_batches(flags.output) : std::nullopt;
   auto const extent_of = [&](graft::Index count) {
     data.set_gradient_accumulation(recorded.value_or(count));
@@ -42,6 +44,10 @@ void fit_run(TrainingFlags const& flags, RunOptions& options, std::size_t progra
   set_option(options, "gradient-accumulation", layout.micro_batches);
   if (layout.window > 0) model.stream_layers(layout.window);
   report_layout(layout, flags.memory_limit);
+  return layout.micro_batches;
 }
+
+/// What streaming the base came to in a run of `steps` steps that took `seconds`; nothing for a base that stays in memory.
+void report_stream(graft::StreamStatistics const& stream, graft::Index steps, double seconds);
 
 }  // namespace cli

@@ -6,11 +6,14 @@
 
 #include <graft/backend/ceiling.hpp>
 #include <graft/data/chat_data.hpp>
+#include <graft/io/disk_rate.hpp>
 #include <graft/model/geometry.hpp>
 #include <graft/train/progress.hpp>
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+#include <cstdint>
 #include <filesystem>
 #include <iostream>
 #include <memory>
@@ -28,6 +31,7 @@ struct PlanFlags : TrainingFlags {
 struct Work {
   graft::BatchExtent extent;
   double tokens_per_step = 0;
+  double disk_bytes = 0;  ///< of a streamed base, read in a step
 };
 
 /// Steps of the data, or without it of records of --max-length tokens.
@@ -41,12 +45,24 @@ static Work work_of(PlanFlags const& flags, graft::ChatData* data) {
           static_cast<double>(data->report().tokens) / static_cast<double>(data->steps_per_epoch())};
 }
 
-static void print(PlanFlags const& flags, graft::MemoryPlan const& plan, Work const& work, double flops, double gflops) {
-  double const seconds = flops * work.tokens_per_step / static_cast<double>(work.extent.tokens) / (1e9 * gflops);
+/// Each micro-batch reads what a streamed base has not in memory twice: forward, and back.
+static double disk_bytes(graft::MemoryPlan const& plan, Index micro_batches) {
+  return 2.0 * static_cast<double>(micro_batches) * static_cast<double>(plan.streamed);
+}
+
+/// `disk_rate`: bytes a second, 0 if unknown. The disk is read beside the computation, so the slower of both is the time of a step.
+static void print(PlanFlags const& flags, graft::MemoryPlan const& plan, Work const& work, double flops, double gflops,
+                  double disk_rate = 0) {
+  double const computing = flops * work.tokens_per_step / static_cast<double>(work.extent.tokens) / (1e9 * gflops);
+  double const reading = disk_rate > 0 ? work.disk_bytes / disk_rate : 0;
+  double const seconds = std::max(computing, reading);
   if (!flags.json) {
     print_plan(std::cout, plan);
-    std::cout << "a step of " << work.tokens_per_step << " tokens: " << seconds << " s at the measured " << gflops
-              << " GFLOP/s of products, " << work.tokens_per_step / seconds << " tok/s\n";
+    std::cout << "a step of " << work.tokens_per_step << " tokens: " << computing << " s at the measured " << gflops
+              << " GFLOP/s of products, " << work.tokens_per_step / computing << " tok/s\n";
+    if (work.disk_bytes > 0) std::cout << "a step reads " << work.disk_bytes * 1e-9 << " GB of the base from disk";
+    if (reading > 0) std::cout << ": " << reading << " s at the measured " << disk_rate * 1e-9 << " GB/s, beside " << computing << " s of computing";
+    if (work.disk_bytes > 0) std::cout << '\n';
     return;
   }
   nlohmann::ordered_json const line{{"program", plan.program},     {"base", plan.base},
@@ -54,7 +70,8 @@ static void print(PlanFlags const& flags, graft::MemoryPlan const& plan, Work co
                                     {"optimizer", plan.optimizer}, {"activations", plan.activations},
                                     {"backend", plan.scratch},     {"peak", plan.total()},
                                     {"tokens_per_step", work.tokens_per_step}, {"seconds_per_step", seconds},
-                                    {"gflops", gflops}};
+                                    {"gflops", gflops},            {"disk_bytes_per_step", work.disk_bytes},
+                                    {"disk_rate", disk_rate}};
   std::cout << line.dump() << '\n';
 }
 
@@ -67,7 +84,7 @@ static void plan_sizes(PlanFlags const& flags, graft::ModelConfig const& config)
   model.set_recompute(recompute_of(flags));
   graft::CpuBackend backend = graft::CpuBackend::named(flags.model.backend, flags.model.precision);
   double const gflops = graft::measured_gemm_gflops(backend);
-  Work const work = work_of(flags, nullptr);
+  Work work = work_of(flags, nullptr);
   auto plan = graft::plan_memory(model, work.extent, state_bytes(flags), static_cast<std::size_t>(graft::resident_bytes()));
   if (flags.memory_limit > 0) {
     auto const layout = graft::fit_memory(model, flags.memory_limit, flags.batch_size, state_bytes(flags), plan.program, [&](Index count) {
@@ -77,8 +94,22 @@ static void plan_sizes(PlanFlags const& flags, graft::ModelConfig const& config)
     });
     report_layout(layout, flags.memory_limit);
     plan = layout.memory;
+    work.disk_bytes = disk_bytes(plan, layout.micro_batches);
   }
   print(flags, plan, work, model.plan(work.extent).flops, gflops);
+}
+
+/// The file itself, or the largest in the directory.
+static std::filesystem::path largest_file(std::filesystem::path const& model) {
+  if (!std::filesystem::is_directory(model)) return model;
+  std::filesystem::path largest;
+  std::uintmax_t bytes = 0;
+  for (auto const& entry : std::filesystem::directory_iterator(model))
+    if (entry.is_regular_file() && entry.file_size() >= bytes) {
+      bytes = entry.file_size();
+      largest = entry.path();
+    }
+  return largest;
 }
 
 /// Plans for a model that is there, and for its data if --data names them.
@@ -99,19 +130,22 @@ static void plan_model(PlanFlags& flags) {
   auto const program = static_cast<std::size_t>(graft::resident_bytes());
   build(session, adapter_of(flags), flags.init_adapter);
   session.model->set_recompute(recompute_of(flags));
+  Index micro_batches = 1;
   if (flags.memory_limit > 0) {
     graft::require(data.has_value(), "plan", "--memory-limit cuts steps of records: name them by --data");
     RunOptions ignored;
-    fit_run<graft::TokenBatch>(flags, ignored, program, data->steps_per_epoch(), *session.model, *data);
+    micro_batches = fit_run<graft::TokenBatch>(flags, ignored, program, data->steps_per_epoch(), *session.model, *data);
   }
-  Work const work = work_of(flags, data ? &*data : nullptr);
-  print(flags, graft::plan_memory(*session.model, work.extent, state_bytes(flags), program), work,
-        session.model->plan(work.extent).flops, graft::measured_gemm_gflops(*session.backend));
+  Work work = work_of(flags, data ? &*data : nullptr);
+  auto const plan = graft::plan_memory(*session.model, work.extent, state_bytes(flags), program);
+  work.disk_bytes = disk_bytes(plan, micro_batches);
+  print(flags, plan, work, session.model->plan(work.extent).flops, graft::measured_gemm_gflops(*session.backend),
+        plan.streamed > 0 ? graft::measured_disk_rate(largest_file(flags.model.model)) : 0);
 }
 
 static void plan(PlanFlags& flags) {
   std::filesystem::path const path = flags.model.model;
-  if (!std::filesystem::exists(path)) return plan_sizes(flags, graft::geometry(flags.model.model));
+  if (!std::filesystem::exists(path)) return plan_sizes(flags, published_sizes(flags.model.model));
   if (path.filename() == "config.json") return plan_sizes(flags, graft::read_hf_config(path));
   plan_model(flags);
 }

@@ -8,6 +8,7 @@
 #include <graft/io/build_model.hpp>
 #include <graft/io/peft.hpp>
 #include <graft/model/gemma3.hpp>
+#include <graft/model/geometry.hpp>
 #include <graft/model/gpt2.hpp>
 #include <graft/model/llama.hpp>
 #include <graft/model/qwen2.hpp>
@@ -66,6 +67,12 @@ Entry const& entry_of(std::string const& type, std::string const& place) {
 }
 
 }  // namespace
+
+graft::ModelConfig published_sizes(std::string const& name) {
+  graft::require(graft::is_geometry(name), "model", "there is no file or directory \"", name, "\", and no published model of that name: ",
+                 graft::geometry_names());
+  return graft::geometry(name);
+}
 
 PlannedModel plan_any(graft::ModelConfig const& config, graft::Selected const& adapter, graft::Dry& dry,
                       graft::WeightProvider const& weights) {

@@ -10,6 +10,7 @@
 #include <graft/train/run_callbacks.hpp>
 #include <graft/train/train.hpp>
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <iostream>
@@ -117,10 +118,14 @@ void run_training(TrainingFlags const& flags, Trainer const& trainer, Model& mod
                                                                              : std::numeric_limits<double>::infinity(),
                                     .count_flops = true};
   CarryState carry{trainer, state};
+  graft::Index const first = state.step;
+  auto const start = std::chrono::steady_clock::now();
   if (trainer.evaluate)
     graft::train(model, loss, optimizer, schedule, data, options, carry, show, log, evaluate, save);
   else
     graft::train(model, loss, optimizer, schedule, data, options, carry, show, log, save);
+  report_stream(model.stream_statistics(), state.step - first,
+                std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
 
   if (flags.eval_steps > 0 && trainer.evaluate && state.best_step != state.step) {
     (void)graft::load_checkpoint(best, model, optimizer);

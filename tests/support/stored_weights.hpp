@@ -12,7 +12,8 @@ namespace graft::test {
 
 inline constexpr Storage all_storages[] = {Storage::f64,  Storage::f32,  Storage::f16,  Storage::bf16,
                                            Storage::q8_0, Storage::q4_0, Storage::q4_1, Storage::q5_0,
-                                           Storage::q5_1, Storage::q4_k, Storage::q5_k, Storage::q6_k};
+                                           Storage::q5_1, Storage::q4_k, Storage::q5_k, Storage::q6_k,
+                                           Storage::q2_k, Storage::q3_k, Storage::iq4_nl, Storage::iq4_xs};
 
 /// A random weight in any storage: plain elements are normal; blocks have random quants and small random scales.
 [[nodiscard]] inline std::vector<std::byte> stored_weights(Storage storage, Index rows, Index cols, Rng& rng) {
@@ -38,6 +39,10 @@ inline constexpr Storage all_storages[] = {Storage::f64,  Storage::f32,  Storage
       case Storage::q4_k:
       case Storage::q5_k: put(block, to_f16(to_float(scale) / 30)), put(block + 2, to_f16(to_float(minimum) / 60)); break;
       case Storage::q6_k: put(block + 208, to_f16(to_float(scale) / 60)); break;
+      case Storage::q2_k: put(block + 80, to_f16(to_float(scale) / 4)), put(block + 82, to_f16(to_float(minimum) / 30)); break;
+      case Storage::q3_k: put(block + 108, to_f16(to_float(scale) / 16)); break;
+      case Storage::iq4_nl: put(block, to_f16(to_float(scale) / 8)); break;
+      case Storage::iq4_xs: put(block, to_f16(to_float(scale) / 200)); break;
       case Storage::nf4:
       case Storage::fp4:
       case Storage::int8: break;  // scales lie apart

@@ -3,11 +3,12 @@
 
 #include <graft/adapter/combine.hpp>
 #include <graft/io/atomic_directory.hpp>
+#include <graft/io/lora_factors.hpp>
 #include <graft/io/peft_config.hpp>
 #include <graft/io/safetensors.hpp>
-#include <graft/io/safetensors_writer.hpp>
 #include <graft/quant/decode.hpp>
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -60,6 +61,19 @@ struct LoraFiles {
   return adapter;
 }
 
+namespace detail {
+
+/// The same product by factors of a larger rank, whose other rows and columns are zero.
+[[nodiscard]] inline LowRank widened(LowRank const& product, Index rank) {
+  LowRank wide = LowRank::zeros(rank, product.in, product.out);
+  std::copy(product.a.begin(), product.a.end(), wide.a.begin());
+  for (Index o = 0; o < product.out; ++o)
+    for (Index r = 0; r < product.rank; ++r) wide.b_at(o, r) = product.b_at(o, r);
+  return wide;
+}
+
+}  // namespace detail
+
 /// Makes one adapter of several, as PEFT's `add_weighted_adapter`, and writes it as a PEFT directory: rank and alpha are the new
 /// rank (the largest that a module has; smaller factors are filled with zeros), so its scaling is 1. A module that only some
 /// adapters have gets those. One adapter alone is only scaled (linear), or cut to a rank by svd. Errors: [combine] see `read_lora` and `combine`.
@@ -94,22 +108,8 @@ inline void combine_adapters(std::vector<std::filesystem::path> const& directori
     }
   }
   write_directory_atomically(output, [&](std::filesystem::path const& fresh) {
-    std::vector<std::vector<float>> memory;
-    std::vector<TensorToWrite> tensors;
-    auto const add = [&](std::string const& name, std::vector<Index> const& shape, auto const& at) {
-      auto& values = memory.emplace_back();
-      for (Index row = 0; row < shape[0]; ++row)
-        for (Index col = 0; col < shape[1]; ++col) values.push_back(static_cast<float>(at(row, col)));
-      tensors.push_back({"base_model.model." + name, "F32", shape, std::as_bytes(std::span(values)), {}});
-    };
-    memory.reserve(2 * combined.size());
-    for (auto const& entry : combined) {
-      auto const& module = entry.first;
-      auto const& factors = entry.second;  // no structured binding: clang 16 cannot capture one with OpenMP
-      add(module + ".lora_A.weight", {rank, factors.in}, [&](Index r, Index c) { return r < factors.rank ? factors.a_at(r, c) : 0.0; });
-      add(module + ".lora_B.weight", {factors.out, rank}, [&](Index o, Index r) { return r < factors.rank ? factors.b_at(o, r) : 0.0; });
-    }
-    write_safetensors(fresh / "adapter_model.safetensors", tensors);
+    for (auto& entry : combined) entry.second = detail::widened(entry.second, rank);
+    write_lora_factors(fresh, combined);
     Lora const lora{.rank = rank, .alpha = static_cast<double>(rank)};
     write_peft_config(fresh, lora, {adapters.front().origin.base_model, turned}, {names.begin(), names.end()});
   });

@@ -5,6 +5,7 @@
 #include <graft/model/config.hpp>
 #include <graft/quant/host_tensor.hpp>
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <string_view>
@@ -51,6 +52,10 @@ inline constexpr std::array<Geometry, 19> geometries{{
   std::string names;
   for (auto const& one : detail::geometries) names += (names.empty() ? "" : ", ") + std::string(one.name);
   return names;
+}
+
+[[nodiscard]] inline bool is_geometry(std::string_view name) {
+  return std::any_of(detail::geometries.begin(), detail::geometries.end(), [&](auto const& one) { return one.name == name; });
 }
 
 /// The sizes of a published model, to plan for it without its files. Error: an unknown name; the message lists them.

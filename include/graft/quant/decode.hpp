@@ -4,6 +4,7 @@
 #include <graft/core/scalar.hpp>
 #include <graft/core/view.hpp>
 #include <graft/quant/block_decoders.hpp>
+#include <graft/quant/few_bit_decoders.hpp>
 #include <graft/quant/scaled_decoders.hpp>
 #include <graft/quant/storage.hpp>
 
@@ -74,6 +75,10 @@ void decode_row(Storage storage, std::byte const* row, Index cols, T* out) noexc
     case Storage::q4_k: return detail::decode_blocks<detail::DecodeQ4K>(row, cols, out);
     case Storage::q5_k: return detail::decode_blocks<detail::DecodeQ5K>(row, cols, out);
     case Storage::q6_k: return detail::decode_blocks<detail::DecodeQ6K>(row, cols, out);
+    case Storage::q2_k: return detail::decode_blocks<detail::DecodeQ2K>(row, cols, out);
+    case Storage::q3_k: return detail::decode_blocks<detail::DecodeQ3K>(row, cols, out);
+    case Storage::iq4_nl: return detail::decode_blocks<detail::DecodeIq4Nl>(row, cols, out);
+    case Storage::iq4_xs: return detail::decode_blocks<detail::DecodeIq4Xs>(row, cols, out);
     case Storage::nf4:
     case Storage::fp4:
     case Storage::int8: return;

@@ -67,10 +67,10 @@ inline void encode_affine(float const* x, int levels, Storage storage, std::byte
 
 }  // namespace detail
 
-/// True for the formats that `encode_row` writes. q5_k and q6_k are only read; those whose scales lie apart are made of whole
+/// True for the formats that `encode_row` writes. q5_k, q6_k and what follows them are only read; those whose scales lie apart are made of whole
 /// tensors (`encode_4bit`, `encode_int8`).
 [[nodiscard]] constexpr bool can_encode(Storage storage) {
-  return storage != Storage::q5_k && storage != Storage::q6_k && !has_scales(storage);
+  return storage < Storage::q5_k;
 }
 
 /// Encodes `cols` values into `row_bytes(storage, cols)` bytes at `out`, as GGUF's reference quantisers do (q4_k: by a search of
@@ -112,6 +112,10 @@ void encode_row(Storage storage, T const* in, Index cols, std::byte* out) {
       case Storage::q4_k: detail::encode_q4_k(x, out); break;
       case Storage::q5_k:
       case Storage::q6_k:
+      case Storage::q2_k:
+      case Storage::q3_k:
+      case Storage::iq4_nl:
+      case Storage::iq4_xs:
       case Storage::nf4:
       case Storage::fp4:
       case Storage::int8: break;

@@ -19,7 +19,7 @@ struct BlockScales;
 /// How the elements of a weight lie in memory. The `q…` formats are GGUF's blocks: a row is cut into blocks of
 /// `block_elements`, each stored in `block_bytes` with its own scale. nf4, fp4 and int8 are those of bitsandbytes: the
 /// elements lie one behind the other, and their scales elsewhere (`BlockScales`).
-enum class Storage : std::uint8_t { f64, f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q5_k, q6_k, nf4, fp4, int8 };
+enum class Storage : std::uint8_t { f64, f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q5_k, q6_k, q2_k, q3_k, iq4_nl, iq4_xs, nf4, fp4, int8 };
 
 namespace detail {
 
@@ -29,7 +29,7 @@ struct StorageTraits {
   Index block_bytes;
 };
 
-inline constexpr std::array<StorageTraits, 15> storage_traits{{
+inline constexpr std::array<StorageTraits, 19> storage_traits{{
     {"f64", 1, 8},
     {"f32", 1, 4},
     {"f16", 1, 2},
@@ -42,6 +42,10 @@ inline constexpr std::array<StorageTraits, 15> storage_traits{{
     {"q4_k", 256, 144},  // f16 d, dmin; u8 scales[12]; u8 q[128]
     {"q5_k", 256, 176},  // f16 d, dmin; u8 scales[12]; u8 fifth bits[32]; u8 q[128]
     {"q6_k", 256, 210},  // u8 low[128]; u8 high[64]; i8 scales[16]; f16 d
+    {"q2_k", 256, 84},   // u8 scales and minima[16]; u8 q[64]; f16 d, dmin
+    {"q3_k", 256, 110},  // u8 third bits[32]; u8 q[64]; u8 scales[12]; f16 d
+    {"iq4_nl", 32, 18},  // f16 d; u8 q[16]
+    {"iq4_xs", 256, 136},  // f16 d; u16 upper bits of scales; u8 lower bits[4]; u8 q[128]
     {"nf4", 2, 1},       // two codes, the first in the high nibble
     {"fp4", 2, 1},
     {"int8", 1, 1},

@@ -42,11 +42,11 @@ GgufBytes sample(std::uint32_t version = 3) {
   file.array_key("t.u64s", 10, 1).number(std::uint64_t{1} << 63);
   file.string_key("t.none", "");
   file.tensor("token_embd.weight", {64, 3}, 3, 0);          // Q4_1: 3 rows of 40 bytes
-  file.tensor("odd", {256, 2}, 10, 128);                    // Q2_K: 2 rows of 84 bytes
-  file.tensor("output_norm.weight", {5}, 0, 128 + 192);     // F32
+  file.tensor("odd", {256, 2}, 19, 128);                    // IQ1_S: 2 rows of 50 bytes
+  file.tensor("output_norm.weight", {5}, 0, 128 + 128);     // F32
   file.align();
   for (int i = 0; i < 120; ++i) file.number(static_cast<std::uint8_t>(i));
-  file.align().zeros(168).align();
+  file.align().zeros(100).align();
   for (int i = 0; i < 5; ++i) file.number(static_cast<float>(i));
   return file;
 }
@@ -141,10 +141,10 @@ TEST_CASE("gguf: a type that graft does not decode is an error when its storage 
   GgufFile const file = open(folder, sample().bytes);
   GgufTensor const* const odd = file.find_tensor("odd");
   REQUIRE(odd != nullptr);
-  CHECK(odd->type.name == "Q2_K");
+  CHECK(odd->type.name == "IQ1_S");
   CHECK(odd->type.id == 10);
-  CHECK(odd->bytes.size() == 168);
-  CHECK(message_of([&] { (void)odd->storage(); }) == "[gguf] tensor odd has type Q2_K, which graft does not decode");
+  CHECK(odd->bytes.size() == 100);
+  CHECK(message_of([&] { (void)odd->storage(); }) == "[gguf] tensor odd has type IQ1_S, which graft does not decode");
 }
 
 TEST_CASE("gguf: keys lists everything on one line each") {

@@ -18,7 +18,8 @@ using test::read_elements;
 namespace {
 
 Storage const block_formats[] = {Storage::f16,  Storage::q8_0, Storage::q4_0, Storage::q4_1, Storage::q5_0,
-                                 Storage::q5_1, Storage::q4_k, Storage::q5_k, Storage::q6_k};
+                                 Storage::q5_1, Storage::q4_k, Storage::q5_k, Storage::q6_k, Storage::q2_k,
+                                 Storage::q3_k, Storage::iq4_nl, Storage::iq4_xs};
 
 std::string fixture(Storage storage, char const* extension) {
   return (fixtures / "quant" / (std::string(name(storage)) + extension)).string();
