@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <graft/core/parallel.hpp>
 #include <graft/backend/cpu_backend.hpp>
 #include <graft/backend/eigen.hpp>
+#include <graft/core/parallel.hpp>
 #ifdef GRAFT_WITH_ONEDNN
 #include <graft/backend/onednn.hpp>
 #endif
