@@ -127,7 +127,8 @@ GRAFT_INLINE SupervisedTokens tokenize_record(Record const& record, Tokenizer co
   require(format != nullptr || !is_conversation(record), "data", "is a conversation: a chat format must be given");
   auto const tokenize = [&](auto const& shape) { return detail::tokenize(shape, tokenizer, format, supervision); };
   SupervisedTokens tokens = std::visit(tokenize, record);
-  if (supervision.everything) tokens.supervised = {{0, std::ssize(tokens.ids)}};
+  bool const whole = std::holds_alternative<MessagesRecord>(record) ? !supervision.assistant_only : !supervision.completion_only;
+  if (whole) tokens.supervised = {{0, std::ssize(tokens.ids)}};
   return tokens;
 }
 

@@ -74,7 +74,7 @@ inline constexpr char const* any = "\x01\x02\x03\x04\x05\x06";
 
   ToolFormatSpec format;
   format.placement = ToolPlacement::first_user_begin;
-  if (has("Environment: ipython\\n"))
+  if (prints("Environment: ipython\n"))
     format.system_prefix = "<|start_header_id|>system<|end_header_id|>\n\nEnvironment: ipython\nCutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\n";
   format.list.prefix = text.substr(list, item - list);
   format.tool.suffix = "\n\n";
