@@ -3,7 +3,7 @@
 
     python tests/parity/real_smollm2.py make-adapter ADAPTER --random-b
     graft export-lora --model SMOLLM2.gguf --adapter ADAPTER --output LORA.gguf
-    python tests/parity/check_llama_cpp.py SMOLLM2.gguf ADAPTER LORA.gguf        needs llama-cpp-python
+    python tests/parity/check_llama_cpp.py BASE.gguf ADAPTER LORA.gguf        needs llama-cpp-python; BASE: SMOLLM2.gguf in any format
 
 Compared are the changes that the adapter makes to the log-probabilities of all tokens, at every position. llama.cpp rounds the
 activations to 8 bits where weights are quantised; `graft quantize --format f32` makes a base on which it computes in float32.
@@ -16,7 +16,7 @@ import llama_cpp
 import numpy
 import torch
 from real_model import say
-from smollm2_oracle import SmolLm2, with_adapter
+from smollm2_oracle import SmolLm2, default_model, with_adapter
 
 TEXTS = ("What is the capital of France? The capital of France is Paris.", "def add(a, b):\n    return a + b\n\nprint(add(1, 2))",
          "<|im_start|>user\nHow many clips did she sell in April and May?<|im_end|>\n<|im_start|>assistant\nShe sold 48 + 24 = 72 clips.<|im_end|>\n",
@@ -49,7 +49,7 @@ def distance(a: numpy.ndarray, b: numpy.ndarray) -> float:
 
 
 def main(model: Path, adapter: Path, lora: Path) -> None:
-    source = SmolLm2(model)
+    source = SmolLm2(default_model())
     tokenizer = source.tokenizer()
     sequences = [tokenizer(text)["input_ids"] for text in TEXTS]
     theirs = [log_probabilities(by_llama_cpp(model, sequences, file)) for file in (None, lora)]
