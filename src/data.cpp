@@ -10,6 +10,7 @@
 #include <graft/data/ranked_record.tpp>
 #include <graft/data/record.tpp>
 #include <graft/data/tokenize_record.tpp>
+#include <graft/data/tool_json.tpp>
 // read with functions of the record's
 #include <graft/data/preference_record.tpp>
 #include <graft/data/unpaired_record.tpp>

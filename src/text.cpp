@@ -5,3 +5,4 @@
 #include <graft/text/chat_template.tpp>
 #include <graft/text/encode_chat.tpp>
 #include <graft/text/tokenizer.tpp>
+#include <graft/text/tool_format.tpp>

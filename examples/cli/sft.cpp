@@ -5,6 +5,7 @@
 #include "training_run.hpp"
 
 #include <graft/data/chat_data.hpp>
+#include <graft/data/packed_dataset.hpp>
 #include <graft/loss/cross_entropy.hpp>
 #include <graft/train/evaluate.hpp>
 
@@ -12,6 +13,7 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <utility>
 
 namespace cli {
 
@@ -25,6 +27,9 @@ static graft::ChatDataOptions data_options(SftFlags const& flags, graft::Tokeniz
   options.shuffle = !flags.no_shuffle;
   options.gradient_accumulation = flags.gradient_accumulation;
   options.supervision.assistant_turns = flags.last_turn_only ? graft::AssistantTurns::last : graft::AssistantTurns::all;
+  options.supervision.assistant_only = flags.assistant_only_loss;
+  options.supervision.completion_only = flags.completion_only_loss;
+  options.truncation = flags.truncation_mode == "keep_end" ? graft::Truncation::keep_end : graft::Truncation::keep_start;
   options.fields.completion_field = flags.completion_field;
   options.chat_format = chosen_format(flags.model, tokenizer);
   return options;
@@ -53,8 +58,9 @@ class ChatHeldOut {
   std::optional<graft::Batches> batches_;
 };
 
-void run_sft(SftFlags const& flags, Session& session) {
-  graft::ChatData data(flags.data, session.tokenizer(), data_options(flags, session.tokenizer()));
+/// Trains on records, or on rows of packed records.
+template <class Data>
+static void train_on(SftFlags const& flags, Session& session, Data data) {
   std::cerr << data.report();
   auto const program = static_cast<std::size_t>(graft::resident_bytes());
   build(session, adapter_of(flags), flags.init_adapter);
@@ -66,6 +72,10 @@ void run_sft(SftFlags const& flags, Session& session) {
 
   Trainer trainer{.options = options_of(flags), .program_bytes = program};
   set_option(trainer.options, "last-turn-only", flags.last_turn_only);
+  set_option(trainer.options, "assistant-only-loss", flags.assistant_only_loss);
+  set_option(trainer.options, "completion-only-loss", flags.completion_only_loss);
+  set_option(trainer.options, "packing", flags.packing);
+  set_option(trainer.options, "truncation-mode", flags.truncation_mode);
   set_option(trainer.options, "completion-field", flags.completion_field);
   set_option(trainer.options, "label-smoothing", flags.label_smoothing);
   set_option(trainer.options, "z-loss", flags.z_loss);
@@ -75,9 +85,24 @@ void run_sft(SftFlags const& flags, Session& session) {
   save_result(flags, session);
 }
 
+void run_sft(SftFlags const& flags, Session& session) {
+  auto const options = data_options(flags, session.tokenizer());
+  if (!flags.packing) return train_on(flags, session, graft::ChatData(flags.data, session.tokenizer(), options));
+  graft::PackedDataset rows(graft::load_chat_dataset(flags.data, session.tokenizer(), options), flags.max_length);
+  std::cerr << rows.report().records << " records packed into " << rows.size() << " rows of at most " << flags.max_length << " tokens\n";
+  train_on(flags, session, graft::PackedBatches(std::move(rows), graft::batch_options_of(options)));
+}
+
 void add_sft_flags(CLI::App& app, SftFlags& flags) {
   auto const groups = add_training_flags(app, flags);
   groups.data->add_flag("--last-turn-only", flags.last_turn_only, "of a conversation, learn the last assistant turn only");
+  groups.data->add_option("--assistant-only-loss", flags.assistant_only_loss, "of messages, learn what the assistant says; false: all of them")
+      ->capture_default_str();
+  groups.data->add_option("--completion-only-loss", flags.completion_only_loss, "of prompt and completion, learn the completion; false: both")
+      ->capture_default_str();
+  groups.data->add_option("--truncation-mode", flags.truncation_mode, "which end of a record that is too long is kept")
+      ->check(CLI::IsMember({"keep_start", "keep_end"}))->capture_default_str();
+  groups.data->add_flag("--packing", flags.packing, "records of a step become rows of up to --max-length tokens, each of several records (best-fit decreasing)");
   groups.data->add_option("--completion-field", flags.completion_field, "key of what follows a prompt; chosen: learn the preferred answers of pairs")
       ->capture_default_str();
   groups.optimization->add_option("--label-smoothing", flags.label_smoothing, "share of the target spread over the vocabulary")

@@ -20,7 +20,7 @@ void add_tokenize(CLI::App& app) {
     bool generation_prompt = false;
   };
   auto const flags = std::make_shared<Flags>();
-  auto* command = app.add_subcommand("tokenize", "from standard input, {\"text\": …} or {\"messages\": …} a line: {\"ids\": […]}");
+  auto* command = app.add_subcommand("tokenize", "from standard input, {\"text\": …} or {\"messages\": …, \"tools\": …} a line: {\"ids\": […]}");
   command->add_option("--model", flags->model.model, "GGUF file or Hugging Face directory")->required();
   command->add_option("--chat-format", flags->model.chat_format, "default: the one of the model's template");
   command->add_flag("--add-special", flags->add_special, "begin and end a text with BOS and EOS where the tokenizer does");
@@ -38,10 +38,8 @@ void add_tokenize(CLI::App& app) {
           ids = tokenizer.encode(record.at("text").get<std::string>(), {.add_special = flags->add_special});
         } else if (record.contains("messages")) {
           if (!format) format = chat_format(flags->model, tokenizer);
-          std::vector<graft::Message> messages;
-          for (auto const& message : record.at("messages"))
-            messages.push_back({message.at("role").get<std::string>(), message.at("content").get<std::string>()});
-          ids = graft::encode_chat(tokenizer, *format, messages, {.add_generation_prompt = flags->generation_prompt}).ids;
+          auto const conversation = graft::parse_conversation(line);
+          ids = graft::encode_chat(tokenizer, *format, conversation.messages, {.add_generation_prompt = flags->generation_prompt, .tools = conversation.tools}).ids;
         } else {
           graft::fail("tokenize", "a line must have \"text\" or \"messages\"");
         }

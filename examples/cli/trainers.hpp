@@ -16,6 +16,10 @@ struct SftFlags : TrainingFlags {
   double label_smoothing = 0;
   double z_loss = 0;
   bool last_turn_only = false;
+  bool assistant_only_loss = true;
+  bool completion_only_loss = true;
+  bool packing = false;
+  std::string truncation_mode = "keep_start";
   std::string completion_field = "completion";
 };
 

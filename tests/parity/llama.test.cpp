@@ -44,7 +44,7 @@ TEST_CASE("llama parity: PEFT's adapters load, and their outputs, gradients, tra
     char const* adapter;
   };
   for (auto const& [name, adapter] : {Case{"llama_tiny", "lora_all_linear"}, Case{"llama_tiny", "rslora_qv"},
-                                      Case{"llama_tiny", "patterns"}, Case{"llama_tiny", "one_layer"},
+                                      Case{"llama_tiny", "patterns"}, Case{"llama_tiny", "one_layer"}, Case{"llama_tiny", "excluded"},
                                       Case{"llama_tiny_untied", "lora_all_linear"}, Case{"llama_tiny_untied", "rslora_qv"},
                                       Case{"llama_tiny_untied", "modules_to_save"}, Case{"llama_tiny_bias", "bias_lora_only"},
                                       Case{"llama_tiny_bias", "bias_all"}}) {

@@ -167,6 +167,7 @@ def adapters(base_name: str) -> dict[str, LoraConfig]:
                                   alpha_pattern={"q_proj": 16})
         result["one_layer"] = lora(r=3, lora_alpha=5, target_modules=["o_proj", "up_proj"], layers_to_transform=[1],
                                    layers_pattern="layers")
+        result["excluded"] = lora(target_modules="all-linear", exclude_modules=["q_proj", "down_proj"])
     return result
 
 

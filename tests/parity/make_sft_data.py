@@ -22,6 +22,7 @@ from trl import SFTConfig, SFTTrainer
 from trl.data_utils import pack_dataset
 
 import tiny_llama
+from chat_goldens import TEMPLATES
 
 SYSTEM = "You are graft, a small model that answers in few words."
 START = (
@@ -79,6 +80,16 @@ CHAT = [
     {"prompt": turns("long " * 40), "completion": turns("", "short")[1:]},
     {"prompt": turns("short"), "completion": turns("", "long " * 40)[1:]},
 ]
+TOOLS = [{"type": "function", "function": {"name": "add", "description": "Adds \"numbers\".", "parameters": {"type": "object", "z": 1, "a": [1.0]}}}]
+CALL = message("assistant", "") | {"tool_calls": [{"type": "function", "function": {"name": "add", "arguments": {"b": 2, "a": 1}}}]}
+RESULT = message("tool", "{\"sum\": 3}")
+# TRL takes tools as a list, and as JSON in a string.
+TOOL_USE = [
+    {"prompt": turns("1 + 2?"), "completion": [CALL, RESULT, message("assistant", "3.")], "tools": json.dumps(TOOLS)},
+    {"prompt": [message("system", "Be kind."), *turns("1 + 2?"), CALL, RESULT], "completion": [message("assistant", "3.")], "tools": json.dumps(TOOLS)},
+    {"prompt": turns("1 + 2?"), "completion": [message("assistant", "I add.") | {"tool_calls": CALL["tool_calls"]}], "tools": json.dumps(TOOLS)},
+]
+TOOL_MESSAGES = [{"messages": record["prompt"] + record["completion"], "tools": TOOLS} for record in TOOL_USE]
 STRINGS = [
     {"prompt": "What is the capital of France?", "completion": " Paris."},
     {"prompt": "The answer is ", "completion": "yes."},
@@ -117,9 +128,10 @@ def tokenizer(with_bos: bool) -> PreTrainedTokenizerFast:
     return result
 
 
-def rows(records: list[dict], tokens: PreTrainedTokenizerFast, options: dict) -> tuple[list[dict], list[int]]:
+def rows(records: list[dict], tokens: PreTrainedTokenizerFast, options: dict, template: str | None) -> tuple[list[dict], list[int]]:
     """The trainer's own data set. The vocabulary of its model is that of the tokenizer; nothing is trained."""
     tokens = copy.deepcopy(tokens)
+    tokens.chat_template = template or tokens.chat_template
     if options.get("assistant_only_loss"):
         tokens.chat_template = MARKED_TEMPLATE
     data = Dataset.from_list([{**record, "record": i} for i, record in enumerate(records)])
@@ -138,6 +150,8 @@ FILES = {
     "prompt_completion_chat": CHAT,
     "prompt_completion_text": STRINGS,
     "text": [{"text": text} for text in TEXTS],
+    "tools": TOOL_USE,
+    "tool_messages": TOOL_MESSAGES,
 }
 SETS = [
     ("messages", "messages", "tokenizer", {"max_length": None}),
@@ -155,7 +169,24 @@ SETS = [
      {"max_length": 24, "truncation_mode": "keep_end"}),
     ("prompt_completion_text_keep_start", "prompt_completion_text", "tokenizer", {"max_length": 16}),
     ("messages_assistant_only_keep_start", "messages", "tokenizer", {"max_length": 70, "assistant_only_loss": True}),
+    ("messages_keep_end", "messages", "tokenizer", {"max_length": 20, "truncation_mode": "keep_end"}),
+    ("tools", "tools", "tokenizer", {"max_length": None}),
+    ("tool_messages", "tool_messages", "tokenizer", {"max_length": None}),
 ]
+
+
+def packed_rows(records: list[dict], tokens: PreTrainedTokenizerFast, options: dict) -> list[dict]:
+    """What the trainer feeds after packing: rows, the lengths of the records in them, and the collator's labels."""
+    tokens = copy.deepcopy(tokens)
+    tokens.chat_template = MARKED_TEMPLATE
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = SFTConfig(output_dir=folder, use_cpu=True, bf16=False, report_to="none", shuffle_dataset=False, packing=True, **options)
+        trainer = SFTTrainer(model=LlamaForCausalLM(tiny_llama.config(vocab_size=len(tokens))), args=arguments,
+                             train_dataset=Dataset.from_list(records), processing_class=tokens)
+    rows = list(trainer.train_dataset)
+    collated = [trainer.data_collator([row]) for row in rows]
+    return [{"seq_lengths": row["seq_lengths"], "input_ids": batch["input_ids"][0].tolist(), "labels": batch["labels"][0].tolist()}
+            for row, batch in zip(rows, collated)]
 
 
 def packing() -> list[dict]:
@@ -164,10 +195,9 @@ def packing() -> list[dict]:
     for length, sizes in ((8, [5, 3, 8, 1, 2, 7, 4, 4, 6, 2]), (10, [12, 3, 25, 9, 1, 10]), (16, [4] * 9)):
         data = Dataset.from_dict({"input_ids": [[i] * size for i, size in enumerate(sizes)],
                                   "labels": [[i] * size for i, size in enumerate(sizes)]})
-        for strategy in ("bfd", "bfd_split", "wrapped"):
-            packed = pack_dataset(data, seq_length=length, strategy=strategy)
-            cases.append({"max_length": length, "strategy": strategy, "lengths": sizes,
-                          "rows": [{"documents": row["input_ids"], "seq_lengths": row.get("seq_lengths")} for row in packed]})
+        packed = pack_dataset(data, seq_length=length, strategy="bfd")
+        cases.append({"max_length": length, "lengths": sizes,
+                      "rows": [{"documents": row["input_ids"], "seq_lengths": row["seq_lengths"]} for row in packed]})
     return cases
 
 
@@ -183,16 +213,15 @@ def main() -> None:
         (folder / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
     sets = []
     for name, data, tokens, options in SETS:
-        kept, dropped = rows(FILES[data], tokenizers[tokens], options)
-        sets.append({"name": name, "data": f"{data}.jsonl", "tokenizer": tokens, "options": options, "rows": kept,
+        template = TEMPLATES["chatml with tools"] if "tool" in data else None
+        kept, dropped = rows(FILES[data], tokenizers[tokens], options, template)
+        sets.append({"name": name, "data": f"{data}.jsonl", "tokenizer": tokens, "chat_template": template, "options": options, "rows": kept,
                      "dropped": dropped})
         print(f"{name}: {len(kept)} rows, dropped {dropped}, supervised {[sum(l != -100 for l in r['labels']) for r in kept]}")
-    rendered = [{"messages": record, "text": tokenizers["tokenizer"].apply_chat_template(record, tokenize=False),
-                 "with_generation_prompt": tokenizers["tokenizer"].apply_chat_template(
-                     record, tokenize=False, add_generation_prompt=True)} for record in MESSAGES]
     write_json(folder / "expected.json", {"sets": sets}, __file__)
-    write_json(folder / "rendered.json", {"default_system_message": SYSTEM, "conversations": rendered}, __file__)
-    write_json(folder / "packing.json", {"cases": packing()}, __file__)
+    trained = [{"data": "messages.jsonl", "options": options, "rows": packed_rows(FILES["messages"], tokenizers["tokenizer"], options)}
+               for options in ({"max_length": 128, "assistant_only_loss": True}, {"max_length": 96, "assistant_only_loss": False})]
+    write_json(folder / "packing.json", {"cases": packing(), "trained": trained}, __file__)
 
 
 if __name__ == "__main__":

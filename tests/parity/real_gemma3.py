@@ -2,8 +2,8 @@
 """The real Gemma 3 270M as a Hugging Face directory in float32: weights dequantised by the gguf package, ids by tokenizers.
 
     python tests/parity/real_gemma3.py GEMMA.gguf DIR      (scripts/get_model.sh gemma3-270m --accept-gemma-terms)
-    python tests/parity/real_smollm2.py --hf DIR nll --data records.jsonl      and the other commands there: nll, generate,
-                                                                               tokenize, make-adapter, sft, trl-sft
+    python tests/parity/real_smollm2.py --hf DIR nll --data records.jsonl      and the other commands there
+    python tests/parity/real_sft.py --hf DIR sft ...
 """
 
 import sys

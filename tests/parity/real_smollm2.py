@@ -5,45 +5,21 @@
     ... generate --prompts prompts.jsonl --max-new-tokens 48 [--adapter DIR]
     ... tokenize < lines.jsonl
     ... make-adapter DIR [--random-b]
-    ... sft --data records.jsonl --init-adapter DIR --output DIR
-    ... trl-sft ...              the same run by TRL's SFTTrainer
-    ... compare-adapters A B [--init DIR]
     ... export-hf DIR            the dequantised model as a float32 HF directory
     ... check-hf DIR [--adapter DIR]   does transformers load a directory that graft wrote, with the same logits
+
+--hf DIR takes an HF directory in place of the GGUF file, such as that of `real_gemma3.py`. Training: `real_sft.py`.
 """
 
-import argparse
 import json
 import sys
 from pathlib import Path
 
-import fixture_files  # noqa: F401  (sets one thread and keeps the hub out)
 import torch
-from datasets import Dataset
 from peft import LoraConfig, get_peft_model
-from safetensors.torch import load_file
-from smollm2_oracle import (SmolLm2, default_model, negative_log_likelihood, predicted, records_of,
-                            supervised_example, with_adapter)
-from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback
-from trl import SFTConfig, SFTTrainer
-
-DTYPES = {"f32": torch.float32, "f64": torch.float64, "bf16": torch.bfloat16}
-
-
-def say(**line) -> None:
-    print(json.dumps(line, ensure_ascii=False), flush=True)
-
-
-def loaded(options, trainable: bool = False):
-    """Model and tokenizer; the weights are dequantised in float32 whatever the arithmetic is."""
-    if options.hf:
-        model = AutoModelForCausalLM.from_pretrained(options.hf, dtype=DTYPES[options.dtype]).eval()
-        tokenizer = AutoTokenizer.from_pretrained(options.hf)
-    else:
-        source = SmolLm2(options.model)
-        model, tokenizer = source.model(DTYPES[options.dtype]), source.tokenizer()
-    adapter = getattr(options, "adapter", None) or getattr(options, "init_adapter", None)
-    return (with_adapter(model, adapter, trainable) if adapter else model), tokenizer
+from real_model import base_model, distance, loaded, parser_of, run, say, tokenizer_of
+from smollm2_oracle import SmolLm2, negative_log_likelihood, predicted, records_of, supervised_example, with_adapter
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 
 def nll(options) -> None:
@@ -78,7 +54,7 @@ def generate(options) -> None:
 
 
 def tokenize(options) -> None:
-    tokenizer = SmolLm2(options.model).tokenizer()
+    tokenizer = tokenizer_of(options)
     for line in sys.stdin:
         record = json.loads(line)
         if "text" in record:
@@ -90,8 +66,9 @@ def tokenize(options) -> None:
 def make_adapter(options) -> None:
     """PEFT's own initialisation (B = 0), or with B from a normal distribution of standard deviation 0.02."""
     torch.manual_seed(options.seed)
-    model = SmolLm2(options.model).model()
-    model.config.name_or_path = model.name_or_path = "SmolLM2-135M-Instruct"
+    model = base_model(options)
+    # PEFT writes it into adapter_config.json, where a path of this machine would mislead.
+    model.config.name_or_path = model.name_or_path = Path(options.hf or "SmolLM2-135M-Instruct").name
     adapted = get_peft_model(model, LoraConfig(r=options.rank, lora_alpha=options.alpha, lora_dropout=0.0,
                                                target_modules="all-linear", task_type="CAUSAL_LM"))
     if options.random_b:
@@ -100,81 +77,6 @@ def make_adapter(options) -> None:
                 if "lora_B" in name:
                     parameter.normal_(std=0.02)
     adapted.save_pretrained(options.output, save_embedding_layers=False)
-
-
-def sft(options) -> None:
-    """AdamW without weight decay at a constant rate; batch = consecutive records, divided by its supervised tokens."""
-    model, tokenizer = loaded(options, trainable=True)
-    model.train()
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, lr=options.lr, weight_decay=0.0)
-    examples = [supervised_example(r, tokenizer, options.max_length) for r in records_of(options.data)]
-    metrics = open(options.metrics, "w", encoding="utf-8") if options.metrics else None
-    for step in range(options.steps):
-        batch = [examples[(step * options.batch + i) % len(examples)] for i in range(options.batch)]
-        supervised = sum(label != -100 for example in batch for label in example["labels"][1:])
-        optimizer.zero_grad()
-        loss = 0.0
-        for example in batch:
-            total = negative_log_likelihood(*predicted(model, example))
-            (total / supervised).backward()
-            loss += total.item()
-        norm = torch.nn.utils.clip_grad_norm_(parameters, options.clip).item()
-        optimizer.step()
-        line = dict(step=step + 1, loss=loss / supervised, grad_norm=norm, supervised_tokens=supervised)
-        say(**line)
-        if metrics:
-            metrics.write(json.dumps(line) + "\n")
-            metrics.flush()
-    model.save_pretrained(options.output, save_embedding_layers=False)
-
-
-def trl_sft(options) -> None:
-    """The same run by TRL's own SFTTrainer, from data preparation to optimizer: it bears out `sft`."""
-    model, tokenizer = loaded(options, trainable=True)
-    arguments = SFTConfig(output_dir=str(options.output / "trainer"), use_cpu=True, bf16=False, report_to="none",
-                          gradient_checkpointing=False, train_sampling_strategy="sequential", shuffle_dataset=False,
-                          per_device_train_batch_size=options.batch, max_steps=options.steps, save_strategy="no",
-                          learning_rate=options.lr, lr_scheduler_type="constant", optim="adamw_torch",
-                          weight_decay=0.0, max_grad_norm=options.clip, logging_steps=1, disable_tqdm=True,
-                          max_length=options.max_length)
-    trainer = SFTTrainer(model=model, args=arguments, processing_class=tokenizer,
-                         train_dataset=Dataset.from_list(records_of(options.data)))
-    trainer.remove_callback(PrinterCallback)
-    trainer.train()
-    for entry in trainer.state.log_history:
-        if "loss" in entry:
-            say(step=entry["step"], loss=entry["loss"], grad_norm=entry["grad_norm"])
-    trainer.model.save_pretrained(options.output, save_embedding_layers=False)
-
-
-def distance(a: torch.Tensor, b: torch.Tensor) -> float:
-    return ((a.double() - b.double()).norm() / b.double().norm().clamp(min=1e-300)).item()
-
-
-def compare_adapters(options) -> None:
-    """|A - B| / |B|: the worst tensor, all A factors, all B factors, everything; with --init also of what was learnt."""
-    first, second = (load_file(folder / "adapter_model.safetensors") for folder in (options.a, options.b))
-    only = sorted(set(first) ^ set(second))
-    assert not only, f"names in one adapter only: {only}"
-    configs = [json.loads((folder / "adapter_config.json").read_text()) for folder in (options.a, options.b)]
-    differing = {k: [c.get(k) for c in configs] for k in ("peft_type", "r", "lora_alpha", "use_rslora", "use_dora", "bias",
-                 "rank_pattern", "alpha_pattern", "fan_in_fan_out", "modules_to_save") if (configs[0].get(k) or None) != (configs[1].get(k) or None)}
-
-    def figures(x, y):
-        def joined(tensors, part):
-            return torch.cat([t.double().flatten() for name, t in sorted(tensors.items()) if part in name])
-
-        worst = max(x, key=lambda name: distance(x[name], y[name]))
-        parts = {key: distance(joined(x, part), joined(y, part)) for key, part in
-                 (("lora_A", ".lora_A."), ("lora_B", ".lora_B."), ("all", ""))}
-        return dict(worst_tensor=worst, worst=distance(x[worst], y[worst]), **parts)
-
-    result = dict(tensors=len(first), differing_settings=differing, weights=figures(first, second))
-    if options.init:
-        start = load_file(options.init / "adapter_model.safetensors")
-        result["updates"] = figures({k: first[k] - start[k] for k in first}, {k: second[k] - start[k] for k in second})
-    say(**result)
 
 
 def export_hf(options) -> None:
@@ -207,12 +109,8 @@ def check_hf(options) -> None:
         eos_token_id=other.generation_config.eos_token_id)
 
 
-def parsed(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, default=default_model(), help="the GGUF file")
-    parser.add_argument("--hf", help="an HF directory in place of the GGUF file")
-    parser.add_argument("--dtype", choices=DTYPES, default="f32")
-    parser.add_argument("--threads", type=int, default=1)
+def parser():
+    parser = parser_of(__doc__)
     commands = parser.add_subparsers(required=True)
 
     def command(name, run, *positional):
@@ -238,26 +136,11 @@ def parsed(arguments=None):
     sub.add_argument("--alpha", type=int, default=32)
     sub.add_argument("--seed", type=int, default=7)
     sub.add_argument("--random-b", action="store_true")
-    for name, run in (("sft", sft), ("trl-sft", trl_sft)):
-        sub = command(name, run)
-        sub.add_argument("--data", type=Path, required=True)
-        sub.add_argument("--init-adapter", type=Path, required=True)
-        sub.add_argument("--output", type=Path, required=True)
-        sub.add_argument("--metrics", type=Path)
-        sub.add_argument("--steps", type=int, default=20)
-        sub.add_argument("--batch", type=int, default=4)
-        sub.add_argument("--lr", type=float, default=2e-4)
-        sub.add_argument("--clip", type=float, default=1.0)
-        sub.add_argument("--max-length", type=int)
-    sub = command("compare-adapters", compare_adapters, "a", "b")
-    sub.add_argument("--init", type=Path)
     command("export-hf", export_hf, "output")
     sub = command("check-hf", check_hf, "directory")
     sub.add_argument("--adapter", type=Path)
-    return parser.parse_args(arguments)
+    return parser
 
 
 if __name__ == "__main__":
-    options = parsed()
-    torch.set_num_threads(options.threads)
-    options.run(options)
+    run(parser())

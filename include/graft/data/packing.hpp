@@ -17,6 +17,11 @@ namespace graft {
 /// Each size ≤ budget. Source: Dósa, "The tight bound of first fit decreasing bin-packing algorithm", ESCAPE 2007.
 [[nodiscard]] std::vector<std::vector<Index>> pack_first_fit_decreasing(std::span<Index const> sizes, Index budget);
 
+/// Splits items into bins of at most `budget` by best-fit decreasing, exactly as TRL's packing does: the largest first (equal ones in
+/// their order), each into the bin whose room is the least that suffices, of several into the one that has had it longest. Bins
+/// stand in the order in which they were opened, their items in the order in which they came. 1 ≤ each size ≤ budget.
+[[nodiscard]] std::vector<std::vector<Index>> pack_best_fit_decreasing(std::span<Index const> sizes, Index budget);
+
 namespace detail {
 
 /// Length of what both have in common at the beginning.

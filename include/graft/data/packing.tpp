@@ -7,7 +7,10 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <deque>
+#include <functional>
 #include <limits>
+#include <map>
 
 namespace graft {
 
@@ -33,6 +36,31 @@ GRAFT_INLINE std::vector<std::vector<Index>> pack_first_fit_decreasing(std::span
   }
   for (auto& bin : bins) std::ranges::sort(bin);
   std::ranges::sort(bins, {}, [](auto const& bin) { return bin.front(); });
+  return bins;
+}
+
+GRAFT_INLINE std::vector<std::vector<Index>> pack_best_fit_decreasing(std::span<Index const> sizes, Index budget) {
+  std::vector<Index> order(sizes.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<Index>(i);
+  std::ranges::stable_sort(order, std::ranges::greater{}, [&](Index item) { return sizes[static_cast<std::size_t>(item)]; });
+  std::vector<std::vector<Index>> bins;
+  std::map<Index, std::deque<std::size_t>> with_room;
+  for (Index const item : order) {
+    Index const size = sizes[static_cast<std::size_t>(item)];
+    require(size <= budget, "data", "each item of a packing must fit its budget: got ", size, " with a budget of ", budget);
+    auto const place = with_room.lower_bound(size);
+    bool const opened = place == with_room.end();
+    std::size_t const bin = opened ? bins.size() : place->second.front();
+    Index const room = opened ? budget : place->first;
+    if (opened) {
+      bins.emplace_back();
+    } else {
+      place->second.pop_front();
+      if (place->second.empty()) with_room.erase(place);
+    }
+    bins[bin].push_back(item);
+    if (room > size) with_room[room - size].push_back(bin);
+  }
   return bins;
 }
 

@@ -19,9 +19,10 @@ struct TextRecord {
   std::string text;
 };
 
-/// `{"messages": [{"role": …, "content": …}, …]}`: a conversation, whose assistant turns are learnt.
+/// `{"messages": [{"role": …, "content": …}, …], "tools": […]}`: a conversation, whose assistant turns are learnt.
 struct MessagesRecord {
   std::vector<Message> messages;
+  std::vector<std::string> tools = {};  ///< JSON of each, see `RenderOptions`
 };
 
 /// `{"prompt": …, "completion": …}` as strings: the completion is learnt.
@@ -34,6 +35,7 @@ struct PromptCompletionRecord {
 struct ChatPromptCompletionRecord {
   std::vector<Message> prompt;
   std::vector<Message> completion;
+  std::vector<std::string> tools = {};
 };
 
 /// One line of a data file in one of the four shapes that TRL's SFTTrainer takes.
@@ -50,12 +52,15 @@ struct RecordOptions {
 };
 
 /// Reads one JSON line. Keys with the value null count as absent. Keys that no shape uses are added to `ignored_keys`
-/// (those of messages as "messages[].name"); keys that would change what is learnt (`tools`, `tool_calls`, …) are
+/// (those of messages as "messages[].name"); keys that would change what is learnt (`functions`, `chat_template_kwargs`, …) are
 /// errors, and so are a key that stands twice, two shapes in one record, an unknown role, content that is not text.
 /// A content list of `{"type": "text", "text": …}` parts is joined.
 /// Error: says what is wrong with the line, without file and number, which the caller knows.
 [[nodiscard]] Record parse_record(std::string_view line, RecordOptions const& options,
                                   std::set<std::string>& ignored_keys);
+
+/// Reads one JSON line `{"messages": […], "tools": […]}` as it stands, whether there is something to learn in it or not.
+[[nodiscard]] MessagesRecord parse_conversation(std::string_view line);
 
 /// What a model is to answer: `{"prompt": "…"}` or `{"prompt": [messages]}` or `{"messages": […]}`.
 using Prompt = std::variant<std::string, std::vector<Message>>;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <graft/data/record.hpp>
+#include <graft/data/tool_json.hpp>
 
 #include <nlohmann/json.hpp>
 
@@ -15,7 +16,11 @@ namespace graft {
 
 namespace detail {
 
-using Json = nlohmann::json;
+/// Keeps the order of keys, which a template prints.
+using Json = nlohmann::ordered_json;
+
+/// Whether the reader of a record can make something of tools, calls and results.
+enum class ToolUse { refused, taken };
 
 /// At most 60 bytes of valid UTF-8, cut between characters; control characters become '?'.
 GRAFT_INLINE std::string excerpt(std::string_view text) {
@@ -88,34 +93,41 @@ GRAFT_INLINE std::string take_content(Json& content, std::string const& where) {
 }
 
 GRAFT_INLINE Message take_message(Json& value, std::string const& where, std::string const& field,
-                                  std::set<std::string>& ignored_keys) {
+                                  std::set<std::string>& ignored_keys, ToolUse tools) {
   require(value.is_object(), "data", where, " must be {\"role\": …, \"content\": …}: got ", value.type_name());
   if (value.contains("from") && value.contains("value") && !value.contains("role"))
     fail("data", where, " has the keys from and value (ShareGPT): role and content are needed");
   require(value.contains("role"), "data", where, " lacks the key role");
   require(value["role"].is_string(), "data", where, ".role must be a string: got ", value["role"].type_name());
   std::string role = value["role"].get<std::string>();
-  require(role != "tool" && role != "function" && role != "ipython", "data", where, ".role is ", role,
-          ": tool use is not supported");
-  require(role == "system" || role == "user" || role == "assistant", "data", where,
-          ".role must be system, user or assistant: got \"", excerpt(role), "\"");
+  require(role != "function" && role != "ipython", "data", where, ".role is ", role, ": what a tool returned has the role tool");
+  require(role != "tool" || tools == ToolUse::taken, "data", where, ".role is tool: tool use is supported in fine-tuning only");
+  require(role == "system" || role == "user" || role == "assistant" || role == "tool", "data", where,
+          ".role must be system, user, assistant or tool: got \"", excerpt(role), "\"");
+  std::vector<ToolCall> calls;
   for (auto& [key, item] : value.items()) {
     if (key == "role" || key == "content" || item.is_null()) continue;
-    require((key != "tool_calls" && key != "function_call") || item.empty(), "data", where, " has ", key,
-            ": tool use is not supported");
-    ignored_keys.insert(field + "[]." + excerpt(key));
+    require(key != "function_call" || item.empty(), "data", where, " has function_call: tool_calls are supported instead");
+    if (key == "tool_calls" && !item.empty()) {
+      require(tools == ToolUse::taken, "data", where, " has tool_calls: tool use is supported in fine-tuning only");
+      require(role == "assistant", "data", where, " has tool_calls: only the assistant calls tools, its role is ", role);
+      calls = take_tool_calls(item, where);
+    } else {
+      ignored_keys.insert(field + "[]." + excerpt(key));
+    }
   }
-  require(value.contains("content"), "data", where, " lacks the key content");
-  return {std::move(role), take_content(value["content"], where)};
+  bool const silent = !calls.empty() && (!value.contains("content") || value["content"].is_null());
+  require(silent || value.contains("content"), "data", where, " lacks the key content");
+  return {std::move(role), silent ? "" : take_content(value["content"], where), std::move(calls)};
 }
 
 GRAFT_INLINE std::vector<Message> take_messages(Json& value, std::string const& field,
-                                                std::set<std::string>& ignored_keys) {
+                                                std::set<std::string>& ignored_keys, ToolUse tools = ToolUse::refused) {
   require(!value.empty(), "data", field, " has no messages");
   std::vector<Message> messages;
   messages.reserve(value.size());
   for (std::size_t i = 0; i < value.size(); ++i)
-    messages.push_back(take_message(value[i], field + "[" + std::to_string(i) + "]", field, ignored_keys));
+    messages.push_back(take_message(value[i], field + "[" + std::to_string(i) + "]", field, ignored_keys, tools));
   return messages;
 }
 
@@ -125,14 +137,18 @@ GRAFT_INLINE std::string& string_of(Json& value, std::string const& field) {
 }
 
 /// A record's keys, minus those that are null; what changes the meaning of a record and is not supported is refused. Keys
-/// other than `known` are noted.
+/// other than `known` are noted. `tools`: where they go, if the reader takes them.
 GRAFT_INLINE Json parse_fields(std::string_view line, std::initializer_list<std::string_view> known,
-                               std::set<std::string>& ignored_keys) {
+                               std::set<std::string>& ignored_keys, std::vector<std::string>* tools = nullptr) {
   Json object = parse_object(line);
   for (auto item = object.begin(); item != object.end();) item = item->is_null() ? object.erase(item) : std::next(item);
-  for (auto const* key : {"tools", "functions"})
-    require(!object.contains(key) || object[key].empty() || object[key] == "", "data", "has ", key,
-            ": tool use is not supported");
+  for (auto const* key : {"tools", "functions"}) {
+    if (!object.contains(key) || object[key].empty() || object[key] == "") continue;
+    require(key == std::string_view("tools"), "data", "has functions: tools are supported instead");
+    require(tools != nullptr, "data", "has tools: tool use is supported in fine-tuning only");
+    *tools = take_tools(object[key]);
+    object.erase(key);
+  }
   require(!object.contains("chat_template_kwargs") || object["chat_template_kwargs"].empty(), "data",
           "has chat_template_kwargs: arguments for the template are not supported");
   require(!object.contains("input_ids"), "data", "has input_ids: records that are already tokenised are not supported");
@@ -142,15 +158,17 @@ GRAFT_INLINE Json parse_fields(std::string_view line, std::initializer_list<std:
 }
 
 GRAFT_INLINE Json parse_fields(std::string_view line, RecordOptions const& options,
-                               std::set<std::string>& ignored_keys) {
+                               std::set<std::string>& ignored_keys, std::vector<std::string>* tools = nullptr) {
   return parse_fields(line, {options.messages_field, options.prompt_field, options.completion_field, options.text_field},
-                      ignored_keys);
+                      ignored_keys, tools);
 }
 
 GRAFT_INLINE std::string list_keys(Json const& object) {
   std::string list;
   int shown = 0;
-  for (auto const& [key, item] : object.items()) {
+  std::set<std::string> keys;
+  for (auto const& [key, item] : object.items()) keys.insert(key);
+  for (std::string const& key : keys) {
     if (++shown > 8) return list + ", …";
     list += (list.empty() ? "" : ", ") + excerpt(key);
   }
@@ -177,7 +195,8 @@ GRAFT_INLINE std::string list_keys(Json const& object) {
 
 GRAFT_INLINE Record parse_record(std::string_view line, RecordOptions const& options,
                                  std::set<std::string>& ignored_keys) {
-  auto object = detail::parse_fields(line, options, ignored_keys);
+  std::vector<std::string> tools;
+  auto object = detail::parse_fields(line, options, ignored_keys, &tools);
   auto const has = [&object](std::string const& field) { return !field.empty() && object.contains(field); };
   bool const messages = has(options.messages_field);
   bool const prompt = has(options.prompt_field);
@@ -185,11 +204,12 @@ GRAFT_INLINE Record parse_record(std::string_view line, RecordOptions const& opt
   bool const text = has(options.text_field);
   require(messages + (prompt || completion) + text <= 1, "data", "has keys of more than one shape (",
           detail::list_keys(object), "): keep one, or switch the others off by an empty name in RecordOptions");
+  require(tools.empty() || messages || (prompt && object[options.prompt_field].is_array()), "data", "has tools beside plain text: only conversations have a place for them");
   if (text) return TextRecord{std::move(detail::string_of(object[options.text_field], options.text_field))};
   if (messages) {
     auto& value = object[options.messages_field];
     require(value.is_array(), "data", options.messages_field, " must be a list of messages: got ", value.type_name());
-    MessagesRecord record{detail::take_messages(value, options.messages_field, ignored_keys)};
+    MessagesRecord record{detail::take_messages(value, options.messages_field, ignored_keys, detail::ToolUse::taken), std::move(tools)};
     require(std::ranges::any_of(record.messages, [](Message const& m) { return m.role == "assistant"; }), "data",
             options.messages_field, " has no assistant turn: nothing to learn");
     return record;
@@ -210,11 +230,20 @@ GRAFT_INLINE Record parse_record(std::string_view line, RecordOptions const& opt
   if (question.is_string())
     return PromptCompletionRecord{std::move(question.get_ref<std::string&>()),
                                   std::move(answer.get_ref<std::string&>())};
-  ChatPromptCompletionRecord record{detail::take_messages(question, options.prompt_field, ignored_keys),
-                                    detail::take_messages(answer, options.completion_field, ignored_keys)};
+  ChatPromptCompletionRecord record{detail::take_messages(question, options.prompt_field, ignored_keys, detail::ToolUse::taken),
+                                    detail::take_messages(answer, options.completion_field, ignored_keys, detail::ToolUse::taken),
+                                    std::move(tools)};
   require(record.completion.front().role == "assistant", "data", options.completion_field,
           "[0].role must be assistant: got ", record.completion.front().role);
   return record;
+}
+
+GRAFT_INLINE MessagesRecord parse_conversation(std::string_view line) {
+  std::vector<std::string> tools;
+  std::set<std::string> ignored_keys;
+  auto object = detail::parse_fields(line, RecordOptions{}, ignored_keys, &tools);
+  require(object.contains("messages") && object["messages"].is_array(), "data", "must have messages, a list: has ", detail::list_keys(object));
+  return {detail::take_messages(object["messages"], "messages", ignored_keys, detail::ToolUse::taken), std::move(tools)};
 }
 
 GRAFT_INLINE Prompt parse_prompt(std::string_view line, RecordOptions const& options,

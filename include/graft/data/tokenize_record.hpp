@@ -24,7 +24,8 @@ enum class AssistantTurns { all, last };
 /// whole part. If text of both is one token ("\n" and "\n…"), that token is learnt, and the report names the line.
 struct Supervision {
   AssistantTurns assistant_turns = AssistantTurns::all;
-  bool everything = false;       ///< all tokens, what others say too (TRL: completion_only_loss=False)
+  bool assistant_only = true;    ///< of `messages`; else all tokens, what others say too (TRL: assistant_only_loss)
+  bool completion_only = true;   ///< of prompt and completion; else the prompt too (TRL: completion_only_loss)
   bool strict_boundary = false;  ///< a token that joins prompt and completion is an error
   /// As transformers does, content that spells a special token becomes that token. Else it stays text.
   bool parse_special_in_content = true;

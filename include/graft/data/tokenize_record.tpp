@@ -95,7 +95,7 @@ GRAFT_INLINE SupervisedTokens tokenize(MessagesRecord const& record, Tokenizer c
     for (std::size_t i = 0; i < record.messages.size(); ++i)
       if (record.messages[i].role == "assistant") last_turn = static_cast<int>(i);
   auto const segments =
-      format->render(record.messages, {.parse_special_in_content = supervision.parse_special_in_content});
+      format->render(record.messages, {.parse_special_in_content = supervision.parse_special_in_content, .tools = record.tools});
   SupervisedTokens out = learn_segments(tokenizer, segments, last_turn);
   require(!out.merged_at_boundary || !supervision.strict_boundary, "data",
           "a token joins the generation prompt's end and what the assistant says");
@@ -108,8 +108,8 @@ GRAFT_INLINE SupervisedTokens tokenize(ChatPromptCompletionRecord const& record,
   std::vector<Message> all = record.prompt;
   all.insert(all.end(), record.completion.begin(), record.completion.end());
   bool const parse = supervision.parse_special_in_content;
-  auto const prompt = format->render(record.prompt, {.add_generation_prompt = true, .parse_special_in_content = parse});
-  auto const whole = format->render(all, {.parse_special_in_content = parse});
+  auto const prompt = format->render(record.prompt, {.add_generation_prompt = true, .parse_special_in_content = parse, .tools = record.tools});
+  auto const whole = format->render(all, {.parse_special_in_content = parse, .tools = record.tools});
   require(
       joined_text(whole).starts_with(joined_text(prompt)), "data", "format ", format->name(),
       " renders the prompt in another way where the completion follows: it cannot be told where the completion begins");
@@ -127,7 +127,8 @@ GRAFT_INLINE SupervisedTokens tokenize_record(Record const& record, Tokenizer co
   require(format != nullptr || !is_conversation(record), "data", "is a conversation: a chat format must be given");
   auto const tokenize = [&](auto const& shape) { return detail::tokenize(shape, tokenizer, format, supervision); };
   SupervisedTokens tokens = std::visit(tokenize, record);
-  if (supervision.everything) tokens.supervised = {{0, std::ssize(tokens.ids)}};
+  bool const whole = std::holds_alternative<MessagesRecord>(record) ? !supervision.assistant_only : !supervision.completion_only;
+  if (whole) tokens.supervised = {{0, std::ssize(tokens.ids)}};
   return tokens;
 }
 

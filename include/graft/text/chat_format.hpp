@@ -2,6 +2,7 @@
 #pragma once
 
 #include <graft/text/tokenizer_spec.hpp>
+#include <graft/text/tool_format.hpp>
 
 #include <map>
 #include <optional>
@@ -13,8 +14,9 @@
 namespace graft {
 
 struct Message {
-  std::string role;  ///< "system", "user", "assistant"
+  std::string role;  ///< "system", "user", "assistant", and "tool" for what a tool returned
   std::string content;
+  std::vector<ToolCall> tool_calls = {};  ///< of the assistant
   friend bool operator==(Message const&, Message const&) = default;
 };
 
@@ -24,12 +26,6 @@ struct Segment {
   bool special = true;      ///< special tokens in it are parsed
   bool supervised = false;  ///< what the assistant is to learn
   int message = -1;         ///< index of the message that it renders, -1 for BOS, default system message, generation prompt
-};
-
-/// What stands around the content of a message.
-struct ChatTurn {
-  std::string prefix = {};
-  std::string suffix = {};
 };
 
 /// What becomes of a system message.
@@ -55,6 +51,7 @@ struct ChatFormatSpec {
   bool trim = false;                          ///< content loses white space at both ends
   bool alternate = false;                     ///< user and assistant must take turns, the user first
   bool always_generation_prompt = false;      ///< as the first Llama 3 templates do, asked or not
+  std::optional<ToolFormatSpec> tools = {};   ///< nothing: tools and calls are an Error; a role "tool" may yet be among the roles
 };
 
 /// The spelling of the tokenizer's own tokens for formats that use them; nothing: as is customary with the format.
@@ -67,6 +64,8 @@ struct RenderOptions {
   bool add_generation_prompt = false;
   /// As Hugging Face does, content that spells a special token becomes that token. Set to false, it stays text.
   bool parse_special_in_content = true;
+  /// What the assistant may call: the JSON of each tool on one line, written as Python's json.dumps does.
+  std::span<std::string const> tools = {};
 };
 
 /// Renders conversations as the Jinja template of a model does, without Jinja.

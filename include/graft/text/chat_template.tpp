@@ -4,6 +4,7 @@
 #include <graft/config.hpp>
 #include <graft/text/chat_format.hpp>
 #include <graft/text/chat_format.tpp>
+#include <graft/text/tool_template.hpp>
 
 #include <string>
 #include <string_view>
@@ -11,11 +12,6 @@
 
 namespace graft {
 namespace detail {
-
-/// Marks that stand for variables in the outputs of a template.
-namespace template_mark {
-inline constexpr char output = '\x01', content = '\x02', role = '\x03', bos = '\x04', eos = '\x05', other = '\x06';
-}
 
 /// What a Jinja template prints, in the order of its text and without its logic: `{{ '<s>' + message['content'] }}`
 /// becomes the mark of an output, "<s>" and the mark of content. Enough to tell how turns are written.
@@ -72,7 +68,7 @@ inline constexpr char output = '\x01', content = '\x02', role = '\x03', bos = '\
     std::size_t const end = outputs.find(close, begin);
     if (end == std::string::npos) return std::nullopt;
     std::string text = outputs.substr(begin, end - begin);
-    if (text.find_first_of("\x01\x02\x03\x04\x05\x06") == std::string::npos) return text;
+    if (text.find_first_of(template_mark::any) == std::string::npos) return text;
   }
   return std::nullopt;
 }
@@ -81,6 +77,13 @@ inline constexpr char output = '\x01', content = '\x02', role = '\x03', bos = '\
   fail("chat", "this chat template is not one that graft renders exactly (", why, "). Known formats: ",
        joined_names(ChatFormat::names()),
        ". Name one with ChatFormat::named, or define your own with a ChatFormatSpec (docs/text.md)");
+}
+
+/// Gives a format the tools of its template. Where a template speaks of tools in a way that is not known, the role "tool" goes, so that
+/// such a conversation is an Error and not rendered otherwise.
+inline void recognise_tools(ChatFormatSpec& spec, std::string const& source, std::string const& outputs) {
+  spec.tools = spec.name == "chatml" ? chatml_tools(source, outputs) : spec.name == "llama3.1" ? llama31_tools(source, outputs) : std::nullopt;
+  if (source.find("tool") != std::string::npos) spec.roles.erase("tool");
 }
 
 /// A mistral format whose blanks stand where the template has them; they differ from release to release.
@@ -144,6 +147,7 @@ GRAFT_INLINE ChatFormat ChatFormat::recognise(std::string const& jinja_template,
     spec.trim = trims;
     spec.default_system = detail::literal_between(outputs, "<|im_start|>system\n", "<|im_end|>\n");
     spec.begin = prints(std::string{output, bos}) ? specials.bos.value_or("") : "";
+    detail::recognise_tools(spec, jinja_template, outputs);
     return ChatFormat(std::move(spec));
   }
   if (has("<|start_header_id|>")) {
@@ -152,6 +156,7 @@ GRAFT_INLINE ChatFormat ChatFormat::recognise(std::string const& jinja_template,
     ChatFormatSpec spec = base(has("Cutting Knowledge Date") ? "llama3.1" : "llama3");
     spec.trim = trims;
     spec.always_generation_prompt = !has("add_generation_prompt");
+    detail::recognise_tools(spec, jinja_template, outputs);
     return ChatFormat(std::move(spec));
   }
   if (has("<start_of_turn>")) {

@@ -85,7 +85,7 @@ TEST_CASE("tokenize: of a conversation each assistant turn is learnt from its ge
   CHECK(marked(record, {.assistant_turns = AssistantTurns::last}) ==
         "<|im_start|>system\ns<|im_end|>\n<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\na<|im_end|>\n"
         "<|im_start|>user\nr<|im_end|>\n<|im_start|>assistant\n⟦b<|im_end|>\n⟧<|im_start|>user\nbye<|im_end|>\n");
-  CHECK(marked(MessagesRecord{{{"user", "q"}, {"assistant", ""}}}, {.everything = true}) ==
+  CHECK(marked(MessagesRecord{{{"user", "q"}, {"assistant", ""}}}, {.assistant_only = false}) ==
         "⟦<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\n<|im_end|>\n⟧");
 }
 

@@ -63,8 +63,8 @@ TEST_CASE("chat format: roles and order that a format refuses") {
     return message_of([&] { (void)ChatFormat::named(name).render(messages); });
   };
   CHECK(complaint("chatml", {}) == "[chat] a conversation must have at least one message: got none for format chatml");
-  CHECK(complaint("chatml", {{"user", "a"}, {"tool", "b"}}) ==
-        "[chat] a role of format chatml must be one of assistant, system, user: got \"tool\" in message 1");
+  CHECK(complaint("zephyr", {{"user", "a"}, {"tool", "b"}}) ==
+        "[chat] a role of format zephyr must be one of assistant, system, user: got \"tool\" in message 1");
   CHECK(complaint("gemma", {{"user", "a"}, {"user", "b"}}) ==
         "[chat] in format gemma user and assistant must take turns, the user first: message 1 has role \"user\"");
   CHECK(complaint("gemma", {{"assistant", "a"}}).find("message 0 has role \"assistant\"") != std::string::npos);
