@@ -14,7 +14,7 @@ namespace graft {
 namespace detail {
 
 /// Takes one side of a record: text, or messages behind `prompt`, which has the same kind or is null.
-GRAFT_INLINE void take_answer(RankedRecord& record, Json& value, std::string const& field, Json const& prompt,
+GRAFT_INLINE void take_answer(RankedRecord& record, OrderedJson& value, std::string const& field, OrderedJson const& prompt,
                               std::vector<Message> const& prompt_messages, std::set<std::string>& ignored_keys) {
   require(value.is_string() || value.is_array(), "data", field, " must be a string or a list of messages: got ",
           value.type_name());
@@ -39,11 +39,11 @@ GRAFT_INLINE void take_answer(RankedRecord& record, Json& value, std::string con
 }
 
 /// The numbers of a list, one for each of `count` answers.
-GRAFT_INLINE std::vector<double> take_numbers(Json const& value, std::string const& field, std::size_t count) {
+GRAFT_INLINE std::vector<double> take_numbers(OrderedJson const& value, std::string const& field, std::size_t count) {
   require(value.is_array() && value.size() == count, "data", field, " must be a list of a number for each of ", count,
           " completions: got ", value.is_array() ? std::to_string(value.size()) + " entries" : std::string(value.type_name()));
   std::vector<double> numbers;
-  for (Json const& entry : value) {
+  for (OrderedJson const& entry : value) {
     require(entry.is_number() && std::isfinite(entry.get<double>()), "data", field, " must hold numbers: got ", entry.type_name());
     numbers.push_back(entry.get<double>());
   }
@@ -70,12 +70,12 @@ GRAFT_INLINE void sort_answers(RankedRecord& record, std::vector<double> const& 
 }
 
 /// The prompt as it stands in the line (null where there is none), and its messages where it has some.
-GRAFT_INLINE std::pair<Json, std::vector<Message>> take_prompt(Json& object, std::set<std::string>& ignored_keys) {
-  if (!object.contains("prompt")) return {Json(), {}};
-  Json& prompt = object["prompt"];
+GRAFT_INLINE std::pair<OrderedJson, std::vector<Message>> take_prompt(OrderedJson& object, std::set<std::string>& ignored_keys) {
+  if (!object.contains("prompt")) return {OrderedJson(), {}};
+  OrderedJson& prompt = object["prompt"];
   require(prompt.is_string() || prompt.is_array(), "data", "prompt must be a string or a list of messages: got ", prompt.type_name());
   if (prompt.is_string()) return {prompt, {}};
-  return {Json::array(), take_messages(prompt, "prompt", ignored_keys)};
+  return {OrderedJson::array(), take_messages(prompt, "prompt", ignored_keys)};
 }
 
 }  // namespace detail

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <graft/data/json_object.tpp>
 #include <graft/data/record.hpp>
 #include <graft/data/tool_json.hpp>
 
@@ -16,70 +17,16 @@ namespace graft {
 
 namespace detail {
 
-/// Keeps the order of keys, which a template prints.
-using Json = nlohmann::ordered_json;
-
 /// Whether the reader of a record can make something of tools, calls and results.
 enum class ToolUse { refused, taken };
 
-/// At most 60 bytes of valid UTF-8, cut between characters; control characters become '?'.
-GRAFT_INLINE std::string excerpt(std::string_view text) {
-  std::size_t length = std::min<std::size_t>(text.size(), 60);
-  while (length < text.size() && length > 0 && (static_cast<unsigned char>(text[length]) & 0xc0) == 0x80) --length;
-  std::string out(text.substr(0, length));
-  for (char& c : out)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  return length < text.size() ? out + "…" : out;
-}
-
-/// What nlohmann says of broken JSON, in about 200 bytes of ASCII: it quotes the last token, which may be megabytes of
-/// anything.
-GRAFT_INLINE std::string json_reason(std::string_view what) {
-  if (auto const end = what.find("] "); what.starts_with("[json.exception") && end != what.npos)
-    what.remove_prefix(end + 2);
-  if (std::string_view const place = "parse error at line 1, "; what.starts_with(place))
-    what.remove_prefix(place.size());
-  std::string out(what);
-  if (out.size() > 200) out = out.substr(0, 120) + " ... " + out.substr(out.size() - 77);
-  for (char& c : out)
-    if (c < 0x20 || c > 0x7e) c = '?';
-  return out;
-}
-
-/// The line as a JSON object. The depth is bounded, so that no later walk can exhaust the stack.
-GRAFT_INLINE Json parse_object(std::string_view line) {
-  static constexpr int max_depth = 64;
-  auto const nul = line.find('\0');
-  require(nul == line.npos, "data", "holds a NUL byte at column ", nul + 1, ": not a text file?");
-  std::vector<std::set<std::string>> keys;
-  auto const check = [&keys](int depth, Json::parse_event_t event, Json& value) {
-    require(depth <= max_depth, "data", "is nested deeper than ", max_depth, " levels");
-    if (event == Json::parse_event_t::object_start) keys.emplace_back();
-    if (event == Json::parse_event_t::object_end) keys.pop_back();
-    if (event == Json::parse_event_t::key) {
-      auto const& key = value.get_ref<std::string const&>();
-      require(keys.back().insert(key).second, "data", "the key \"", excerpt(key), "\" stands twice in one object");
-    }
-    return true;
-  };
-  Json value;
-  try {
-    value = Json::parse(line, check);
-  } catch (Json::exception const& error) {
-    fail("data", "is not valid JSON: ", json_reason(error.what()));
-  }
-  require(!value.is_array(), "data", "must be a JSON object: got an array (put one record on each line: jq -c '.[]')");
-  require(value.is_object(), "data", "must be a JSON object: got ", value.type_name());
-  return value;
-}
-
 /// Takes a message's content: a string, or parts that are all text.
-GRAFT_INLINE std::string take_content(Json& content, std::string const& where) {
+GRAFT_INLINE std::string take_content(OrderedJson& content, std::string const& where) {
   if (content.is_string()) return std::move(content.get_ref<std::string&>());
   require(content.is_array(), "data", where, ".content must be text: got ", content.type_name());
   std::string joined;
   for (std::size_t i = 0; i < content.size(); ++i) {
-    Json& part = content[i];
+    OrderedJson& part = content[i];
     bool const is_text = part.is_object() && part.contains("type") && part["type"] == "text" && part.contains("text") &&
                          part["text"].is_string();
     std::string const kind = part.is_object() && part.contains("type") && part["type"].is_string()
@@ -92,7 +39,7 @@ GRAFT_INLINE std::string take_content(Json& content, std::string const& where) {
   return joined;
 }
 
-GRAFT_INLINE Message take_message(Json& value, std::string const& where, std::string const& field,
+GRAFT_INLINE Message take_message(OrderedJson& value, std::string const& where, std::string const& field,
                                   std::set<std::string>& ignored_keys, ToolUse tools) {
   require(value.is_object(), "data", where, " must be {\"role\": …, \"content\": …}: got ", value.type_name());
   if (value.contains("from") && value.contains("value") && !value.contains("role"))
@@ -121,7 +68,7 @@ GRAFT_INLINE Message take_message(Json& value, std::string const& where, std::st
   return {std::move(role), silent ? "" : take_content(value["content"], where), std::move(calls)};
 }
 
-GRAFT_INLINE std::vector<Message> take_messages(Json& value, std::string const& field,
+GRAFT_INLINE std::vector<Message> take_messages(OrderedJson& value, std::string const& field,
                                                 std::set<std::string>& ignored_keys, ToolUse tools = ToolUse::refused) {
   require(!value.empty(), "data", field, " has no messages");
   std::vector<Message> messages;
@@ -131,16 +78,16 @@ GRAFT_INLINE std::vector<Message> take_messages(Json& value, std::string const& 
   return messages;
 }
 
-GRAFT_INLINE std::string& string_of(Json& value, std::string const& field) {
+GRAFT_INLINE std::string& string_of(OrderedJson& value, std::string const& field) {
   require(value.is_string(), "data", field, " must be a string: got ", value.type_name());
   return value.get_ref<std::string&>();
 }
 
 /// A record's keys, minus those that are null; what changes the meaning of a record and is not supported is refused. Keys
 /// other than `known` are noted. `tools`: where they go, if the reader takes them.
-GRAFT_INLINE Json parse_fields(std::string_view line, std::initializer_list<std::string_view> known,
+GRAFT_INLINE OrderedJson parse_fields(std::string_view line, std::initializer_list<std::string_view> known,
                                std::set<std::string>& ignored_keys, std::vector<std::string>* tools = nullptr) {
-  Json object = parse_object(line);
+  OrderedJson object = parse_object(line);
   for (auto item = object.begin(); item != object.end();) item = item->is_null() ? object.erase(item) : std::next(item);
   for (auto const* key : {"tools", "functions"}) {
     if (!object.contains(key) || object[key].empty() || object[key] == "") continue;
@@ -157,13 +104,13 @@ GRAFT_INLINE Json parse_fields(std::string_view line, std::initializer_list<std:
   return object;
 }
 
-GRAFT_INLINE Json parse_fields(std::string_view line, RecordOptions const& options,
+GRAFT_INLINE OrderedJson parse_fields(std::string_view line, RecordOptions const& options,
                                std::set<std::string>& ignored_keys, std::vector<std::string>* tools = nullptr) {
   return parse_fields(line, {options.messages_field, options.prompt_field, options.completion_field, options.text_field},
                       ignored_keys, tools);
 }
 
-GRAFT_INLINE std::string list_keys(Json const& object) {
+GRAFT_INLINE std::string list_keys(OrderedJson const& object) {
   std::string list;
   int shown = 0;
   std::set<std::string> keys;
@@ -176,7 +123,7 @@ GRAFT_INLINE std::string list_keys(Json const& object) {
 }
 
 /// No shape fits: says which keys would, and what the keys look like.
-[[noreturn]] GRAFT_INLINE void fail_unknown_shape(Json const& object, RecordOptions const& options) {
+[[noreturn]] GRAFT_INLINE void fail_unknown_shape(OrderedJson const& object, RecordOptions const& options) {
   if (object.contains("chosen") || object.contains("rejected"))
     fail("data",
          "is a preference record (chosen, rejected): fine-tuning takes messages, prompt and completion, or text");
