@@ -3,6 +3,7 @@
 
     python tests/parity/real_sft.py [--hf DIR] sft --data records.jsonl --init-adapter DIR --output DIR --metrics FILE
     ... sft --bf16 autocast      products in bf16, weights in f32, as `graft sft --precision bf16`
+    ... sft --bf16 autocast-f32-sum   the same, but the adapter's output is added to the base's in f32
     ... sft --bf16 model         the frozen weights and what runs through them in bf16, the adapter in f32
     ... trl-sft ...              the same run by TRL's SFTTrainer
     ... compare-adapters A B [--init DIR]
@@ -22,13 +23,23 @@ from transformers import PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
 
+def add_adapters_in_f32(model) -> None:
+    """Autocast adds them in bf16, where an update of less than half a unit in the last place of the base's output is lost."""
+    for module in model.modules():
+        if hasattr(module, "base_layer"):
+            forward = module.base_layer.forward
+            module.base_layer.forward = lambda x, forward=forward: forward(x).float()
+
+
 def sft(options) -> None:
     """AdamW without weight decay at a constant rate; batch = consecutive records, divided by its supervised tokens."""
     if options.bf16 == "model":
         options.dtype = "bf16"
     model, tokenizer = loaded(options, trainable=True)
     model.train()
-    arithmetic = torch.autocast("cpu", torch.bfloat16) if options.bf16 == "autocast" else nullcontext()
+    if options.bf16 == "autocast-f32-sum":
+        add_adapters_in_f32(model)
+    arithmetic = torch.autocast("cpu", torch.bfloat16) if (options.bf16 or "").startswith("autocast") else nullcontext()
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=options.lr, weight_decay=0.0)
     examples = [supervised_example(r, tokenizer, options.max_length) for r in records_of(options.data)]
@@ -127,7 +138,7 @@ def parser():
         sub.add_argument("--clip", type=float, default=1.0)
         sub.add_argument("--max-length", type=int)
         if function is sft:
-            sub.add_argument("--bf16", choices=("autocast", "model"))
+            sub.add_argument("--bf16", choices=("autocast", "autocast-f32-sum", "model"))
             sub.add_argument("--loss-dtype", choices=DTYPES, default="f32", help="of the cross entropy, whatever the logits have")
     for name, function in (("compare-adapters", compare_adapters), ("compare-metrics", compare_metrics)):
         sub = commands.add_parser(name)
