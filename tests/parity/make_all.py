@@ -4,7 +4,8 @@
     python tests/parity/make_all.py            rewrites all folders of tests/fixtures
     python tests/parity/make_all.py --check    makes them in a temporary folder and compares: files, names, shapes,
                                                integers and text exactly, float numbers to 1e-9 relative (float32
-                                               tensors: 1e-6)
+                                               tensors: 5e-6, which is what a singular value decomposition in float32
+                                               differs by from one processor to another)
 """
 
 import argparse
@@ -17,10 +18,10 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-# In this order: rotary scalings, combinations and variants of LoRA use files of the first.
-SCRIPTS = ("make_llama.py", "make_families.py", "make_rope_scaling.py", "make_optimizers.py", "make_losses.py",
+# In this order: rotary scalings, combinations and variants of LoRA use files of the first, preferences those of make_sft_data.
+SCRIPTS = ("make_llama.py", "make_sft_data.py", "make_families.py", "make_rope_scaling.py", "make_optimizers.py", "make_losses.py",
            "make_preference_losses.py", "make_preference_data.py", "make_policy.py", "make_ppo.py", "make_combinations.py",
-           "make_lora_variants.py", "make_low_rank_start.py", "make_sampling.py", "make_sft_data.py", "make_reward.py", "make_bitsandbytes.py",
+           "make_lora_variants.py", "make_low_rank_start.py", "make_sampling.py", "make_reward.py", "make_bitsandbytes.py",
            "tokenizer_corpus.py fixtures", "chat_goldens.py", "gguf_blocks.py")
 FOLDERS = ("llama_tiny", "llama_tiny_untied", "llama_tiny_bias", "qwen2_tiny", "qwen3_tiny", "mistral_tiny", "gemma3_tiny",
            "gpt2_tiny", "smollm3_tiny", "llama_rope", "combinations", "lora_variants", "low_rank_start", "optim", "loss", "sampling", "sft",
@@ -64,7 +65,7 @@ def tensor_differences(a: Path, b: Path):
                 yield f"{a.name}: {name} differs"
         else:
             error = ((x - y).norm() / y.norm().clamp(min=1e-12)).item()
-            if error > (1e-9 if x.element_size() == 8 else 1e-6):
+            if error > (1e-9 if x.element_size() == 8 else 5e-6):
                 yield f"{a.name}: {name}: relative distance {error:.1e}"
 
 
