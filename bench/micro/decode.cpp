@@ -38,6 +38,6 @@ void BM_decode(benchmark::State& state) {
 
 }  // namespace
 
-BENCHMARK(BM_decode<float>)->DenseRange(0, 14);
-BENCHMARK(BM_decode<graft::bf16>)->DenseRange(1, 14);
+BENCHMARK(BM_decode<float>)->DenseRange(0, 18);
+BENCHMARK(BM_decode<graft::bf16>)->DenseRange(1, 18);
 BENCHMARK_MAIN();

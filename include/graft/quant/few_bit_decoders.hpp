@@ -6,6 +6,17 @@
 #include <cstddef>
 #include <cstdint>
 
+#ifdef __SSSE3__
+#include <immintrin.h>
+#endif
+
+// As in block_decoders.hpp.
+#if defined(__GNUC__) && !defined(__clang__)
+#define GRAFT_KEEP_LOOP _Pragma("GCC unroll 1")
+#else
+#define GRAFT_KEEP_LOOP
+#endif
+
 /// The decoders of two and three bits, and of four bits with a table of levels.
 namespace graft::detail {
 
@@ -45,14 +56,33 @@ struct DecodeQ3K {
 };
 
 /// The 16 levels of IQ4_NL and IQ4_XS.
-inline constexpr float iq4_levels[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+inline constexpr std::int8_t iq4_levels[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+
+/// out[j] = the level of the low nibble of byte j, out[16 + j] that of its high one. Compilers gather from such a table element by
+/// element, at a third of the speed of one instruction that picks 16 bytes.
+inline void look_up_iq4(std::uint8_t const* q, std::int8_t* out) noexcept {
+#ifdef __SSSE3__
+  __m128i const levels = _mm_loadu_si128(reinterpret_cast<__m128i const*>(iq4_levels)), low = _mm_set1_epi8(15);
+  __m128i const codes = _mm_loadu_si128(reinterpret_cast<__m128i const*>(q));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm_shuffle_epi8(levels, _mm_and_si128(codes, low)));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(out + 16), _mm_shuffle_epi8(levels, _mm_and_si128(_mm_srli_epi16(codes, 4), low)));
+#else
+  for (int j = 0; j < 16; ++j) {
+    out[j] = iq4_levels[q[j] & 15];
+    out[16 + j] = iq4_levels[q[j] >> 4];
+  }
+#endif
+}
 
 /// 32 elements of 4 bits: the low nibbles of 16 bytes, then the high ones.
 template <class T>
 inline void decode_iq4(std::byte const* __restrict from, float scale, T* __restrict out) noexcept {
-  std::uint8_t const* const q = unsigned_bytes(from);
-  for (int j = 0; j < 16; ++j) store(out[j], scale * iq4_levels[q[j] & 15]);
-  for (int j = 0; j < 16; ++j) store(out[16 + j], scale * iq4_levels[q[j] >> 4]);
+  std::int8_t levels[32];
+  look_up_iq4(unsigned_bytes(from), levels);
+  GRAFT_KEEP_LOOP  // two loops: each reads back just what one instruction stored
+  for (int j = 0; j < 16; ++j) store(out[j], scale * static_cast<float>(levels[j]));
+  GRAFT_KEEP_LOOP
+  for (int j = 16; j < 32; ++j) store(out[j], scale * static_cast<float>(levels[j]));
 }
 
 struct DecodeIq4Nl {
@@ -79,3 +109,5 @@ struct DecodeIq4Xs {
 };
 
 }  // namespace graft::detail
+
+#undef GRAFT_KEEP_LOOP
