@@ -54,10 +54,10 @@ TEST_CASE("low-rank start parity: the base that PEFT leaves and the update it be
   In<float> const view(w.data(), out, in);
   for (std::string const name : {"pissa", "olora"}) {
     auto const start = low_rank_start(view, rank, scaling, low_rank_start_named(name));
-    CHECK(relative(values(file, name + ".update"), product(start.factors, scaling)) < 2e-6);
+    CHECK(relative(values(file, name + ".update"), product(start.factors, scaling)) < 2e-5);
     std::vector<float> base(w.size());
     subtract_low_rank(view, start.subtracted, Out<float>(base.data(), out, in));
-    CHECK(relative(values(file, name + ".base"), base) < 2e-6);
+    CHECK(relative(values(file, name + ".base"), base) < 2e-5);
   }
 }
 
