@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <graft/text/chat_format.hpp>
+#include <graft/text/tool_format.hpp>
 
 #include <cstddef>
 #include <optional>
