@@ -4,6 +4,7 @@
 known families of models do. (The templates of real models are not copied; pass GGUF files to compare with theirs.)
 
     python3 chat_goldens.py [MODEL.gguf …]     # needs transformers, and gguf for files
+    python3 chat_goldens.py --trl > FILE       # templates of real models that TRL's package has: for GRAFT_CHAT_GOLDENS, see chat.test.cpp
 """
 import json
 import os
@@ -68,7 +69,7 @@ HERMES_CALLS = ("{% for call in message.tool_calls %}{% if call.function is defi
 HERMES_RESULTS = ("{% if loop.first or messages[loop.index0 - 1].role != 'tool' %}{{ '<|im_start|>user' }}{% endif %}"
                   "{{ '\n<tool_response>\n' }}{{ message.content }}{{ '\n</tool_response>' }}"
                   "{% if loop.last or messages[loop.index0 + 1].role != 'tool' %}{{ '<|im_end|>\n' }}{% endif %}")
-HERMES_LIST = ("{{ \"%s# Tools\n\nCall what helps.\n<tools>\" }}{% for tool in tools %}{{ '\n' }}{{ tool | tojson }}{% endfor %}"
+HERMES_LIST = ("{{ \"%s# Tools\n\nThey stand in <tools></tools>.\n<tools>\" }}{% for tool in tools %}{{ '\n' }}{{ tool | tojson }}{% endfor %}"
                "{{ '\n</tools>\n\nA call is {\"name\": N, \"arguments\": A}.<|im_end|>\n' }}")
 CHATML_TURN = "{{ '<|im_start|>' + message.role + '\n' + message.content + '<|im_end|>\n' }}"
 TEMPLATES |= {
@@ -172,6 +173,19 @@ def goldens(template, bos, eos):
     return cases
 
 
+def of_trl():
+    import trl
+    folder = pathlib.Path(trl.__file__).parent / "chat_templates"
+    names = {"qwen2_5": ("chatml, Qwen 2.5 with tools", "", "<|im_end|>"), "qwen3_instruct_2507": ("chatml, Qwen 3 with tools", "", "<|im_end|>"),
+             "llama3_1": ("llama3.1 with tools", "<|begin_of_text|>", "<|eot_id|>"), "llama3": ("llama3", "<|begin_of_text|>", "<|eot_id|>"),
+             "gemma3": ("gemma, the third", "<bos>", "<eos>"), "gemma": ("gemma2", "<bos>", "<eos>")}
+    out = []
+    for file, (name, bos, eos) in names.items():
+        template = (folder / f"{file}.jinja").read_text()
+        out.append({"name": name, "template": template, "bos": bos, "eos": eos, "cases": goldens(template, bos, eos)})
+    print(json.dumps(out, ensure_ascii=False))
+
+
 def main(files):
     out = []
     for name, template in TEMPLATES.items():
@@ -189,4 +203,4 @@ def main(files):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    of_trl() if sys.argv[1:] == ["--trl"] else main(sys.argv[1:])

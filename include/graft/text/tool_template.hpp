@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <graft/text/chat_format.hpp>
+#include <graft/text/tool_format.hpp>
 
 #include <cstddef>
 #include <optional>
@@ -34,7 +34,9 @@ inline constexpr char const* any = "\x01\x02\x03\x04\x05\x06";
 
   ToolFormatSpec format;
   std::string const opening = "<tools>", item = std::string("\n") + other;
-  std::size_t const open = outputs.find(opening);
+  std::size_t open = outputs.find(opening);  // sentences may speak of <tools>, too
+  while (open != std::string::npos && !without_breaks(outputs.substr(open)).starts_with(opening + item + "\n</tools>"))
+    open = outputs.find(opening, open + 1);
   std::size_t const before = open == std::string::npos ? open : outputs.find_last_of(any, open);
   if (before == std::string::npos || outputs[before] != output) return std::nullopt;
   format.list.prefix = outputs.substr(before + 1, open + opening.size() - before - 1);
