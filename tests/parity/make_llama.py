@@ -107,13 +107,13 @@ def saved_names(model) -> dict[str, torch.nn.Parameter]:
 
 
 def save_as_peft_does(model, folder: Path) -> None:
-    """PEFT's own files, except that the set `target_modules` is put in order and the model card is left out."""
+    """PEFT's own files, except that sets of names are put in order and the model card is left out."""
     single = copy.deepcopy(model).to(torch.float32)
     single.save_pretrained(folder, save_embedding_layers=False)
     (folder / "README.md").unlink(missing_ok=True)
     path = folder / "adapter_config.json"
     content = json.loads(path.read_text())
-    for key in ("target_modules", "modules_to_save"):
+    for key in ("target_modules", "exclude_modules", "modules_to_save"):
         if isinstance(content[key], list):
             content[key] = sorted(content[key])
     path.write_text(json.dumps(content, indent=2, sort_keys=True))
