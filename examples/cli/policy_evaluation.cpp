@@ -11,6 +11,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <iomanip>
@@ -52,6 +53,7 @@ PolicyEvaluation evaluate_policy(std::string const& name, EvaluationFlags const&
   rewards.reward_models = flags.reward_models;
   rewards.learning.tokens_per_batch = 1024;
   auto const scores = PolicyRewards(rewards, session)(rollout, prompts);
+  result.rewards = scores;
   auto const interval = graft::bootstrap_mean(scores);
   result.prompts = prompts.size();
   result.reward = interval.estimate;
@@ -93,24 +95,45 @@ PolicyEvaluation evaluate_in_stage(std::string const& name, EvaluationFlags cons
                      .kl = json["kl"], .nll = json["nll"].is_null() ? std::numeric_limits<double>::quiet_NaN() : json["nll"].get<double>(),
                      .mean_length = json["mean_length"]};
   std::ifstream kept(answers);
-  for (std::string line; std::getline(kept, line);) e.answers.push_back(nlohmann::json::parse(line)["completion"]);
+  for (std::string line; std::getline(kept, line);) {
+    auto const answer = nlohmann::json::parse(line);
+    e.answers.push_back(answer["completion"]);
+    e.rewards.push_back(answer["reward"]);
+  }
   return e;
+}
+
+/// What the gain of a policy is over: the policy it began as.
+static PolicyEvaluation const* origin_of(PolicyEvaluation const& e, std::vector<PolicyEvaluation> const& policies) {
+  if (&e == &policies.front()) return nullptr;
+  auto const sft = std::find_if(policies.begin(), policies.end(), [](auto const& other) { return other.policy == "sft"; });
+  return sft == policies.end() || &*sft == &e ? &policies.front() : &*sft;
 }
 
 void report_policies(std::vector<PolicyEvaluation> const& policies, Stages const& stages) {
   auto report = nlohmann::ordered_json{{"policies", nlohmann::ordered_json::array()}, {"stages", nlohmann::ordered_json::array()}};
   std::ostringstream table;
-  table << std::fixed << "policy   held-out reward [95 %]          KL      NLL  tokens   seconds  peak memory\n";
+  table << std::fixed << "policy   held-out reward [95 %]          gain [95 %] over                KL      NLL  tokens   seconds  peak memory\n";
   auto const number = [&](double value, int width, int digits) {
     table << std::setw(width) << std::setprecision(digits);
     if (std::isnan(value)) table << "-"; else table << value;
   };
   for (auto const& e : policies) {
-    report["policies"].push_back(json_of(e));
+    auto json = json_of(e);
     table << std::left << std::setw(8) << e.policy << std::right;
     number(e.reward, 8, 3);
     table << " [" << std::setprecision(3) << e.low << ", " << e.high << "]";
-    number(e.kl, 10, 2);
+    std::string gain;
+    if (auto const* origin = origin_of(e, policies)) {
+      auto const difference = graft::paired_bootstrap(origin->rewards, e.rewards);
+      json.update({{"gain", difference.estimate}, {"gain_low", difference.low}, {"gain_high", difference.high}, {"gain_over", origin->policy}});
+      std::ostringstream text;
+      text << std::fixed << std::setprecision(3) << std::showpos << difference.estimate << " [" << difference.low << ", " << difference.high << "] " << origin->policy;
+      gain = text.str();
+    }
+    report["policies"].push_back(json);
+    table << "  " << std::left << std::setw(28) << gain << std::right;
+    number(e.kl, 8, 2);
     number(e.nll, 9, 4);
     number(e.mean_length, 8, 1);
     if (auto const* stage = stages.find(e.policy)) {

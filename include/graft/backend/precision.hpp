@@ -6,11 +6,11 @@
 
 namespace graft {
 
-/// What the products of more than 16 tokens with stored weights (`linear_forward`, `linear_backward_input`) multiply; fewer
-/// are bound by reading the weights, and stay in float. `bf16` rounds activations and weights to bf16 (to nearest, ties to
-/// even) and accumulates in float.
+/// What the products with stored weights (`linear_forward`, `linear_backward_input`) multiply. One to four tokens are bound
+/// by reading the weights and stay in float; so do up to 16 where the processor lacks AVX512_BF16.
+/// `bf16` rounds activations and weights to bf16 (to nearest, ties to even) and accumulates in float.
 /// `int8` multiplies frozen weights and activations in integers of 8 bits with a scale for each 32 elements along the
-/// contraction, forward and backward; weights that are `exact` (trained ones) stay in float.
+/// contraction, forward and backward; weights that are `exact` (trained ones) stay in float; 5 to 16 tokens are multiplied in bf16.
 /// With both, the products of attention over packed sequences are of bf16 (its softmax float) where the processor has
 /// AVX512_BF16 and a head has a multiple of 32 elements. Everything else stays in float.
 /// It concerns float arithmetic only: double is never rounded.

@@ -27,7 +27,8 @@ class Generator {
   using B = typename Model::BackendType;
 
   Generator(Model& model, GenerationOptions options)
-      : model_(&model), options_(std::move(options)), sampler_(options_.sampling) {
+      : model_(&model), options_(std::move(options)) {
+    options_.sampling.validate();
     require(options_.max_new_tokens >= 1, "generate", "max_new_tokens must be at least 1: got ", options_.max_new_tokens);
     require(options_.batch >= 1 && options_.prefill_tokens >= 1, "generate", "batch and prefill_tokens must be at least 1");
   }
@@ -162,11 +163,20 @@ class Generator {
       sequence.length += static_cast<Index>(tokens.size());
     }
     forward();
+    drawn_.resize(sequences.size());
+    auto const share = (static_cast<Index>(sequences.size()) + num_threads() - 1) / num_threads();
+    while (static_cast<Index>(samplers_.size()) * share < static_cast<Index>(sequences.size())) samplers_.emplace_back(options_.sampling);
+    parallel_blocks(static_cast<Index>(sequences.size()), share, [&](Index begin, Index end) {
+      for (Index s = begin; s < end; ++s) {
+        auto const row = static_cast<std::size_t>(s);
+        drawn_[row] = choose(samplers_[static_cast<std::size_t>(begin / share)], sequences[row].prompt, logits(row));
+      }
+    });
     for (std::size_t s = 0; s < sequences.size(); ++s) {
       auto& result = results_[sequences[s].prompt];
       if (result.ids.empty() && !options_.answers.empty() && !options_.answers[sequences[s].prompt].empty())
         result.answer_nll = negative_logprob(logits(s), options_.answers[sequences[s].prompt].front());
-      draw(sequences[s].prompt, logits(s));
+      append(sequences[s].prompt, drawn_[s]);
     }
   }
 
@@ -176,13 +186,17 @@ class Generator {
   }
 
   /// The next token of a sequence.
-  void draw(std::size_t prompt, std::span<T const> logits) {
-    auto& result = results_[prompt];
+  [[nodiscard]] std::int32_t choose(Sampler& sampler, std::size_t prompt, std::span<T const> logits) const {
+    auto const& ids = results_[prompt].ids;
+    std::vector<std::int32_t> seen;
     if (options_.sampling.repetition_penalty != 1) {
-      seen_ = prompts_[prompt];
-      seen_.insert(seen_.end(), result.ids.begin(), result.ids.end());
+      seen = prompts_[prompt];
+      seen.insert(seen.end(), ids.begin(), ids.end());
     }
-    auto const id = sampler_.draw(logits, seen_, prompt, result.ids.size());
+    return sampler.draw(logits, seen, prompt, ids.size());
+  }
+  void append(std::size_t prompt, std::int32_t id) {
+    auto& result = results_[prompt];
     result.ids.push_back(id);
     result.stopped = std::find(options_.stop_ids.begin(), options_.stop_ids.end(), id) != options_.stop_ids.end();
     if (options_.on_token && options_.on_token(prompt, result.ids)) result.stopped = true;
@@ -222,7 +236,7 @@ class Generator {
             result.ids.back() != options_.answers[sequence->prompt][at])
           continue;
         ++sequence->length;
-        draw(sequence->prompt, logits(row));
+        append(sequence->prompt, choose(samplers_.front(), sequence->prompt, logits(row)));
       }
       predictions.clear();
       clear_pass();
@@ -260,13 +274,13 @@ class Generator {
 
   Model* model_;
   GenerationOptions options_;
-  Sampler sampler_;
+  std::vector<Sampler> samplers_;  ///< one for each thread that draws
   std::span<std::vector<std::int32_t> const> prompts_;
   std::vector<Generation> results_;
   std::unique_ptr<KvCache<T, B>> cache_;
   Index slots_ = 0;
   Index shared_ = 0;
-  std::vector<std::int32_t> ids_, positions_, rows_, seen_;
+  std::vector<std::int32_t> ids_, positions_, rows_, drawn_;
   std::vector<CacheEntry> entries_;
   std::vector<T> logits_;
 };

@@ -42,10 +42,11 @@ void convert_row(T const* from, Index n, bool rounded, E* to) {
 /// Products with stored weights. A panel of weight rows is decoded once, to what the product multiplies (E: the scalar
 /// type T, or bf16), and used for all tokens. Weights that are plain T already are read where they are.
 ///
-/// With Precision::int8 and more than a few tokens the products are those of `int8_linear.hpp`; bf16, too, is for more than a few.
+/// With Precision::int8 and more than a few tokens the products are those of `int8_linear.hpp`.
 ///
 /// Many tokens: all threads decode one panel into shared scratch, then all multiply by it. Few tokens (generation): each
-/// thread decodes its own rows into its own cache and multiplies at once; one to four in float without even that.
+/// thread decodes its own rows into its own cache and multiplies at once, in bf16 with either reduced precision if the
+/// processor multiplies that; one to four always in float, without a panel.
 template <class Derived>
 struct CpuLinear {
   template <Scalar T>
@@ -54,6 +55,10 @@ struct CpuLinear {
     if (few<T>(x, w)) return dot_products(x, w, y);
     if constexpr (std::is_same_v<T, float>)
       if (in_int8(x, w)) return int8_forward(self().workspace(), x, w, y);
+#if GRAFT_HAS_BF16_LANES
+    if constexpr (std::is_same_v<T, float>)
+      if (few_in_bf16(x, w)) return forward_few<bf16>(x, w, true, y);
+#endif
     if (!rounds<T>(x.rows))
       if (In<T> const dense = dense_view<T>(w); !dense.empty())
         return self().gemm(Op::none, Op::transpose, T{1}, x, dense, T{0}, y);
@@ -77,9 +82,14 @@ struct CpuLinear {
   static constexpr Index few_rows = 32;
   static constexpr Index dot_rows_of_a_task = 32;
 
+  /// Whether `panel_dot` multiplies panels of E.
+  template <class E, class T>
+  static constexpr bool dots_panels = std::is_same_v<T, float> && ((GRAFT_HAS_LANES && std::is_same_v<E, float>) ||
+                                                                    (GRAFT_HAS_BF16_LANES && std::is_same_v<E, bf16>));
+
   Derived& self() { return *static_cast<Derived*>(this); }
 
-  /// Whether a product of that many tokens is computed in bf16: fewer are bound by reading the weights, not by multiplying.
+  /// Whether a product of many tokens is computed in bf16.
   template <class T>
   bool rounds(Index tokens) {
     return std::is_same_v<T, float> && self().precision() == Precision::bf16 && tokens > few_tokens;
@@ -87,6 +97,11 @@ struct CpuLinear {
   /// Whether a product is computed in int8: packing the weights is worth it for more than a few tokens.
   bool in_int8(In<float> tokens, StoredMatrix const& w) {
     return self().precision() == Precision::int8 && tokens.rows > few_tokens && !w.exact && !w.empty();
+  }
+  /// Whether a few tokens are multiplied in bf16.
+  bool few_in_bf16(In<float> x, StoredMatrix const& w) {
+    bool const reduced = self().precision() == Precision::bf16 || (self().precision() == Precision::int8 && !w.exact);
+    return reduced && x.rows <= few_tokens && !x.empty() && !w.empty();
   }
   /// Whether `dot_products` takes a product.
   template <class T>
@@ -159,28 +174,31 @@ struct CpuLinear {
     return copy;
   }
 
+  /// The product of a few tokens: each thread decodes rows into its own cache.
+  template <class E, class T>
+  void forward_few(In<T> x, StoredMatrix const& w, bool rounded, Out<T> y) {
+    Index const stride = spread_stride<E>(w.cols);
+    Scratch shared = self().workspace().shared(converted_bytes<E>(x, rounded));
+    In<E> const operand = converted<E>(x, rounded, shared);
+    auto const per_thread = self().workspace().per_thread(scratch_bytes<E>(few_rows * stride));
+    parallel_blocks(w.rows, few_rows, [&](Index begin, Index end) {
+      Out<E> const panel(per_thread.mine().template take<E>(few_rows * stride), end - begin, w.cols, stride);
+      decode(w, begin, end, rounded, panel);
+      if constexpr (dots_panels<E, T>)
+        panel_dot(operand, In<E>(panel), y.cols_between(begin, end));
+      else
+        self().tile_gemm(Op::none, Op::transpose, x.rows, end - begin, w.cols, T{1}, operand.data, operand.stride,
+                         static_cast<E const*>(panel.data), panel.stride, T{0}, y.data + begin, y.stride);
+    });
+  }
+
   template <class E, class T>
   void forward(In<T> x, StoredMatrix const& w, bool rounded, Out<T> y) {
     if (y.empty()) return;
-    Index const rows = x.rows <= few_tokens ? few_rows : panel_rows(w);
-    Index const stride = spread_stride<E>(w.cols);
-    std::size_t const panel_bytes = scratch_bytes<E>(rows * stride);
-    Scratch shared = self().workspace().shared(panel_bytes + converted_bytes<E>(x, rounded));
+    if (x.rows <= few_tokens) return forward_few<E>(x, w, rounded, y);
+    Index const rows = panel_rows(w), stride = spread_stride<E>(w.cols);
+    Scratch shared = self().workspace().shared(scratch_bytes<E>(rows * stride) + converted_bytes<E>(x, rounded));
     In<E> const operand = converted<E>(x, rounded, shared);
-    if (x.rows <= few_tokens) {
-      auto const per_thread = self().workspace().per_thread(panel_bytes);
-      parallel_blocks(w.rows, rows, [&](Index begin, Index end) {
-        Out<E> const panel(per_thread.mine().template take<E>(rows * stride), end - begin, w.cols, stride);
-        decode(w, begin, end, rounded, panel);
-#if GRAFT_HAS_LANES
-        if constexpr (std::is_same_v<E, float>)
-          return panel_dot(operand, In<float>(panel), y.cols_between(begin, end));
-#endif
-        self().tile_gemm(Op::none, Op::transpose, x.rows, end - begin, w.cols, T{1}, operand.data, operand.stride,
-                         static_cast<E const*>(panel.data), panel.stride, T{0}, y.data + begin, y.stride);
-      });
-      return;
-    }
     E* const memory = shared.template take<E>(rows * stride);
     for (Index first = 0; first < w.rows; first += rows) {
       Out<E> const panel(memory, std::min(rows, w.rows - first), w.cols, stride);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <graft/backend/cpu/bf16_pairs.hpp>
 #include <graft/backend/cpu/lanes.hpp>
 #include <graft/core/view.hpp>
 
@@ -13,20 +14,46 @@ namespace graft::detail {
 
 #if GRAFT_HAS_LANES
 
+/// What a running sum takes of a row at a time, and how it multiplies it.
+template <class E>
+struct DotElements;
+
+template <>
+struct DotElements<float> {
+  static constexpr Index width = Lanes::width;
+  static Lanes load(float const* from) { return Lanes::load(from); }
+  static float one(float x) { return x; }
+  static Lanes fused(Lanes a, Lanes b, Lanes sum) { return Lanes::fused(a, b, sum); }
+};
+
+#if GRAFT_HAS_BF16_LANES
+/// Products of pairs, summed in float.
+template <>
+struct DotElements<bf16> {
+  static constexpr Index width = 2 * Lanes::width;
+  static __m512i load(bf16 const* from) { return _mm512_loadu_si512(from); }
+  static float one(bf16 x) { return to_float(x); }
+  static Lanes fused(__m512i a, __m512i b, Lanes sum) {
+    return {_mm512_dpbf16_ps(sum.values, reinterpret_cast<__m512bh>(a), reinterpret_cast<__m512bh>(b))};
+  }
+};
+#endif
+
 /// y[t][r] = Σ_c x[t][c]·w[r][c] for R rows of w and N tokens: R·N running sums in registers, so that what is loaded is
 /// used N or R times.
-template <Index N, Index R>
-void dot_tile(In<float> x, In<float> w, Out<float> y) {
-  Index const cols = x.cols, whole = cols / Lanes::width * Lanes::width;
+template <Index N, Index R, class E>
+void dot_tile(In<E> x, In<E> w, Out<float> y) {
+  using Elements = DotElements<E>;
+  Index const cols = x.cols, whole = cols / Elements::width * Elements::width;
   constexpr auto count = static_cast<std::size_t>(N * R);
   Lanes sums[count];
   for (auto& sum : sums) sum = Lanes::zero();
-  for (Index c = 0; c < whole; c += Lanes::width) {
-    Lanes weights[static_cast<std::size_t>(R)];
-    for (Index r = 0; r < R; ++r) weights[r] = Lanes::load(w.row(r) + c);
+  for (Index c = 0; c < whole; c += Elements::width) {
+    decltype(Elements::load(nullptr)) weights[static_cast<std::size_t>(R)];
+    for (Index r = 0; r < R; ++r) weights[r] = Elements::load(w.row(r) + c);
     for (Index t = 0; t < N; ++t) {
-      Lanes const token = Lanes::load(x.row(t) + c);
-      for (Index r = 0; r < R; ++r) sums[t * R + r] = Lanes::fused(token, weights[r], sums[t * R + r]);
+      auto const token = Elements::load(x.row(t) + c);
+      for (Index r = 0; r < R; ++r) sums[t * R + r] = Elements::fused(token, weights[r], sums[t * R + r]);
     }
   }
   float totals[count];
@@ -37,16 +64,17 @@ void dot_tile(In<float> x, In<float> w, Out<float> y) {
   if (whole < cols)
     for (Index t = 0; t < N; ++t)
       for (Index r = 0; r < R; ++r)
-        for (Index c = whole; c < cols; ++c) totals[t * R + r] += x.row(t)[c] * w.row(r)[c];
+        for (Index c = whole; c < cols; ++c) totals[t * R + r] += Elements::one(x.row(t)[c]) * Elements::one(w.row(r)[c]);
   for (Index t = 0; t < N; ++t) std::memcpy(y.row(t), totals + t * R, static_cast<std::size_t>(R) * sizeof(float));
 }
 
 /// y = x·wᵀ for a few tokens and a panel of rows that lies in a cache.
-inline void panel_dot(In<float> x, In<float> w, Out<float> y) {
+template <class E>
+void panel_dot(In<E> x, In<E> w, Out<float> y) {
   assert(y.rows == x.rows && y.cols == w.rows && x.cols == w.cols);
   constexpr Index tokens = 4, rows = 4;
   auto const tile = [&]<Index N, Index R>(Index t, Index r) {
-    dot_tile<N, R>(x.rows_between(t, t + N), w.rows_between(r, r + R), y.rows_between(t, t + N).cols_between(r, r + R));
+    dot_tile<N, R, E>(x.rows_between(t, t + N), w.rows_between(r, r + R), y.rows_between(t, t + N).cols_between(r, r + R));
   };
   Index r = 0;
   for (; r + rows <= w.rows; r += rows) {

@@ -5,6 +5,7 @@
 #include <graft/core/view.hpp>
 #include <graft/quant/decode.hpp>
 
+#include <algorithm>
 #include <type_traits>
 
 namespace graft::detail {
@@ -46,8 +47,8 @@ struct TwoHalves {
 };
 
 /// One row, decoded: the same bits as `decode_row`'s, since a half times a small integer is exact.
-template <class Format>
-void decode_blocks_by_lanes(std::byte const* row, Index cols, float* out) {
+template <class Format, class E>
+void decode_blocks_by_lanes(std::byte const* row, Index cols, E* out) {
   for (Index c = 0; c < cols; c += Format::elements, row += Format::bytes) {
     prefetch_weights(row);
     TwoHalves const scales(row);
@@ -61,13 +62,26 @@ void decode_blocks_by_lanes(std::byte const* row, Index cols, float* out) {
   }
 }
 
+/// One row of whatever format without scales apart, rounded to bf16: a piece at a time by way of floats in the first cache.
+inline void decode_row_by_floats(StoredMatrix const& w, Index r, bf16* out) {
+  constexpr Index piece = 1024;  // whole blocks of every format
+  float floats[piece];
+  for (Index c = 0; c < w.cols; c += piece) {
+    Index const count = std::min(piece, w.cols - c);
+    decode_row(w.storage, w.row(r) + row_bytes(w.storage, c), count, floats);
+    Index j = 0;
+    for (; j + Lanes::width <= count; j += Lanes::width) Lanes::load(floats + j).store(out + c + j);
+    for (; j < count; ++j) out[c + j] = to_bf16(floats[j]);
+  }
+}
+
 #endif
 
 /// `decode_rows`, with lanes for the formats that have them.
 template <DecodeTarget E>
 void decode_rows_quickly(StoredMatrix const& w, Index begin, Index end, Out<E> out) {
 #if GRAFT_HAS_LANES
-  if constexpr (std::is_same_v<E, float>) {
+  if constexpr (std::is_same_v<E, float> || std::is_same_v<E, bf16>) {
     auto const each_row = [&](auto format) {
       for (Index r = begin; r < end; ++r) decode_blocks_by_lanes<decltype(format)>(w.row(r), w.cols, out.row(r - begin));
     };
@@ -78,6 +92,11 @@ void decode_rows_quickly(StoredMatrix const& w, Index begin, Index end, Out<E> o
       default: break;
     }
   }
+  if constexpr (std::is_same_v<E, bf16>)
+    if (w.storage != Storage::bf16 && !has_scales(w.storage)) {
+      for (Index r = begin; r < end; ++r) decode_row_by_floats(w, r, out.row(r - begin));
+      return;
+    }
 #endif
   decode_rows(w, begin, end, out);
 }
