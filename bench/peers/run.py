@@ -104,15 +104,26 @@ def plan(args: argparse.Namespace) -> dict:
     reward = "LoRA reward model, pairs, batch 4"
     graft("graft_reward", reward, "graft f32, F32 base",
           ["reward", "--data", str(pairs), "--max-length", "512", "--model", str(hf), "--precision", "f32"], 4, "records_per_second")
+    graft("graft_reward_small", reward, "graft --precision auto, Q4_1 base, --memory-limit 1100M",
+          ["reward", "--data", str(pairs), "--max-length", "512", "--model", str(gguf), "--memory-limit", "1100M"], 4, "records_per_second",
+          against="graft_reward")
     python("trl_reward", reward, "TRL RewardTrainer f32", "graft_reward", "trl_train.py", ["--reward"], pairs, 4, "records_per_second")
 
-    rollouts = ["--data", str(work / "policy.jsonl"), "--model", str(hf), "--precision", "f32", "--max-completion-length", "64"]
+    rollouts = ["--data", str(work / "policy.jsonl"), "--max-completion-length", "64"]
+    in_f32, quantised = ["--model", str(hf), "--precision", "f32"], ["--model", str(gguf)]
     group = "LoRA GRPO, 1 prompt × 8 completions of 64 tokens, KL 0.04"
-    graft("graft_grpo", group, "graft f32, F32 base",
-          ["grpo", *rollouts, "--num-generations", "8", "--beta", "0.04", "--reward", "repetition_penalty"], 1, "records_per_second")
+    grpo = ["grpo", *rollouts, "--num-generations", "8", "--beta", "0.04", "--reward", "repetition_penalty"]
+    graft("graft_grpo", group, "graft f32, F32 base", [*grpo, *in_f32], 1, "records_per_second")
+    graft("graft_grpo_auto", group, "graft --precision auto, Q4_1 base", [*grpo, *quantised], 1, "records_per_second", against="graft_grpo")
+    graft("graft_grpo_int8", group, "graft --precision int8, Q4_1 base", [*grpo, *quantised, "--precision", "int8"], 1, "records_per_second",
+          against="graft_grpo")
     python("trl_grpo", group, "TRL GRPOTrainer f32", "graft_grpo", "trl_policy.py", [], work / "policy.jsonl", 1, "records_per_second")
     group = "LoRA PPO, 8 prompts, 64 new tokens, 4 epochs, reward model and critic"
-    graft("graft_ppo", group, "graft f32, F32 base", ["ppo", *rollouts, "--reward-model", str(work / "reward_model")], 8, "records_per_second")
+    ppo = ["ppo", *rollouts, "--reward-model", str(work / "reward_model")]
+    graft("graft_ppo", group, "graft f32, F32 base", [*ppo, *in_f32], 8, "records_per_second")
+    graft("graft_ppo_auto", group, "graft --precision auto, Q4_1 base", [*ppo, *quantised], 8, "records_per_second", against="graft_ppo")
+    graft("graft_ppo_shared", group, "graft --precision auto, Q4_1 base, --shared-critic", [*ppo, *quantised, "--shared-critic"], 8,
+          "records_per_second", against="graft_ppo")
     python("trl_ppo", group, "TRL 1.12 PPOTrainer f32", "graft_ppo", "trl_policy.py", ["--ppo"], work / "policy.jsonl", 8,
            "records_per_second")
 

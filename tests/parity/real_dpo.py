@@ -6,6 +6,9 @@
         --learning-rate 1e-4 --schedule constant --precision f32 --output OURS
     python tests/parity/real_dpo.py --data PAIRS --init-adapter INIT --steps 8 --metrics OURS/metrics.jsonl
 
+Rewards are small differences of large sums, so float32 itself blurs them: with --dtype float64 --write THEIRS TRL's rows become the
+measure, and --metrics THEIRS beside a run in float32 says how far TRL's own float32 is off.
+
 Dropout is off, both read the pairs in the file's order. Prints a line a step with both figures and the largest relative
 difference of each; the reward accuracy is exact or not.
 """
@@ -40,7 +43,7 @@ class Say(TrainerCallback):
 def run_theirs(options, show) -> None:
     torch.set_num_threads(options.threads)
     source = SmolLm2(options.model)
-    model, tokenizer = with_adapter(source.model(torch.float32), options.init_adapter, True), source.tokenizer()
+    model, tokenizer = with_adapter(source.model(getattr(torch, options.dtype)), options.init_adapter, True), source.tokenizer()
     pairs = records_of(options.data, 4 * options.batch * options.steps)  # more than are taken: some are too long
     with tempfile.TemporaryDirectory() as folder:
         arguments = DPOConfig(output_dir=folder, use_cpu=True, bf16=False, report_to="none", gradient_checkpointing=False,
@@ -60,6 +63,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--init-adapter", type=Path, required=True)
     parser.add_argument("--metrics", type=Path, help="metrics.jsonl of graft dpo")
+    parser.add_argument("--write", type=Path, help="keeps TRL's rows as such a file")
+    parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
     parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--max-length", type=int, default=256)
@@ -72,9 +77,14 @@ def main() -> None:
     if options.metrics:
         ours = {row["step"]: row for row in map(json.loads, options.metrics.read_text().splitlines()) if "step" in row}
     worst = dict.fromkeys(KEYS, 0.0)
+    if options.write:
+        options.write.unlink(missing_ok=True)
 
     def show(row: dict) -> None:
         mine = ours.get(row["step"])
+        if options.write:
+            with options.write.open("a") as file:
+                file.write(json.dumps(row) + "\n")
         print(json.dumps({"step": row["step"], **{key: [row[key], mine[key]] if mine else row[key] for key in KEYS}}), flush=True)
         for key in KEYS if mine else ():
             worst[key] = max(worst[key], abs(row[key] - mine[key]) / max(abs(row[key]), 1e-3))

@@ -26,7 +26,7 @@ struct ProgressStep {
 
 struct ProgressOptions {
   Index total_steps = 0;
-  double ceiling_flops = 0;  ///< measured FLOP/s of the machine's best product; 0: unknown, no share shown
+  double ceiling_flops = 0;  ///< measured FLOP/s of float products, which bf16 and int8 pass; 0: unknown, no share shown
   bool terminal = false;     ///< one line that is rewritten; otherwise plain lines, about 20 in a run
 };
 
@@ -56,7 +56,7 @@ struct ProgressOptions {
 }
 
 /// The progress line of a training run:
-///   step 120/400  loss 1.2345  lr 2.00e-04  512 tok/s  35.1 GFLOP/s (71 % of ceiling)  ETA 1:23  RSS 812 MiB
+///   step 120/400  loss 1.2345  lr 2.00e-04  512 tok/s  35.1 GFLOP/s (71 % of float ceiling)  ETA 1:23  RSS 812 MiB
 /// Rates and the ETA are means over the last `window` steps.
 class Progress {
  public:
@@ -117,7 +117,7 @@ class Progress {
     if (flops > 0) {
       text += number("  %.1f GFLOP/s", flops / seconds * 1e-9);
       if (options_.ceiling_flops > 0)
-        text += number(" (%.0f %% of ceiling)", 100 * flops / seconds / options_.ceiling_flops);
+        text += number(" (%.0f %% of float ceiling)", 100 * flops / seconds / options_.ceiling_flops);
     }
     if (options_.total_steps > 0)
       text += "  ETA " + format_duration(seconds / static_cast<double>(count) *

@@ -14,7 +14,7 @@ TEST_CASE("progress: the line says step, loss, rate, throughput, share of the ce
   progress.update({.step = 119, .loss = 2, .learning_rate = 1e-4, .tokens = 100, .flops = 10e9, .seconds = 0.5});
   progress.update({.step = 120, .loss = 1.23456, .learning_rate = 2e-4, .tokens = 200, .flops = 30e9, .seconds = 0.5});
   CHECK(progress.line(812 << 20) ==
-        "step 120/400  loss 1.2346  lr 2.00e-04  300 tok/s  40.0 GFLOP/s (40 % of ceiling)  ETA 2:20  RSS 812 MiB");
+        "step 120/400  loss 1.2346  lr 2.00e-04  300 tok/s  40.0 GFLOP/s (40 % of float ceiling)  ETA 2:20  RSS 812 MiB");
 }
 
 TEST_CASE("progress: what is unknown is left out") {

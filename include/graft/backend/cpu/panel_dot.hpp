@@ -47,7 +47,8 @@ void dot_tile(In<E> x, In<E> w, Out<float> y) {
   Index const cols = x.cols, whole = cols / Elements::width * Elements::width;
   constexpr auto count = static_cast<std::size_t>(N * R);
   Lanes sums[count];
-  for (auto& sum : sums) sum = Lanes::zero();
+#pragma GCC unroll 16
+  for (auto& sum : sums) sum = Lanes::zero();  // unrolled: else a memset of memory
   for (Index c = 0; c < whole; c += Elements::width) {
     decltype(Elements::load(nullptr)) weights[static_cast<std::size_t>(R)];
     for (Index r = 0; r < R; ++r) weights[r] = Elements::load(w.row(r) + c);
