@@ -27,6 +27,7 @@ void add_dpo_flags(CLI::App& app, DpoFlags& flags) {
   loss->add_option("--simpo-gamma", flags.simpo_gamma, "margin of simpo")->capture_default_str();
   loss->add_option("--cpo-alpha", flags.cpo_alpha, "weight of cpo's NLL")->capture_default_str();
   loss->add_flag("--reference-free", flags.reference_free, "no reference: all answers are equally likely to it");
+  loss->add_flag("--use-weighting", flags.use_weighting, "WPO: pairs that the policy itself could have written count more (not with aot)");
 }
 
 void add_dpo_options(RunOptions& options, DpoFlags const& flags) {
@@ -44,6 +45,7 @@ void add_dpo_options(RunOptions& options, DpoFlags const& flags) {
   set_option(options, "simpo-gamma", flags.simpo_gamma);
   set_option(options, "cpo-alpha", flags.cpo_alpha);
   set_option(options, "reference-free", flags.reference_free);
+  set_option(options, "use-weighting", flags.use_weighting);
   set_option(options, "truncation-mode", flags.truncation_mode);
   set_option(options, "no-shared-prompts", flags.no_shared_prompts);
 }
@@ -73,7 +75,8 @@ static graft::AnyObjective objective_of(std::string const& name, DpoFlags const&
 graft::Dpo<graft::ObjectiveSum> loss_of(DpoFlags const& flags) {
   graft::require(flags.loss_weights.empty() || flags.loss_weights.size() == flags.loss.size(), "dpo", "--loss-weights must be one for each of ",
                  flags.loss.size(), " losses: got ", flags.loss_weights.size());
-  graft::Dpo<graft::ObjectiveSum> loss{.beta = flags.beta, .ld_alpha = flags.ld_alpha, .reference_free = flags.reference_free};
+  graft::Dpo<graft::ObjectiveSum> loss{.beta = flags.beta, .ld_alpha = flags.ld_alpha, .reference_free = flags.reference_free,
+                                          .use_weighting = flags.use_weighting};
   for (std::size_t i = 0; i < flags.loss.size(); ++i)
     loss.objective.parts.push_back({objective_of(flags.loss[i], flags), flags.loss_weights.empty() ? 1 : flags.loss_weights[i]});
   if (flags.rpo_alpha != 0) loss.objective.parts.push_back({graft::ChosenNll{}, flags.rpo_alpha});

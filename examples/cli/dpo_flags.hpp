@@ -24,6 +24,7 @@ struct DpoFlags : PreferenceFlags {
   double simpo_gamma = 0.5;
   double cpo_alpha = 1;
   bool reference_free = false;
+  bool use_weighting = false;
   std::string truncation_mode = "keep_start";
   bool no_shared_prompts = false;
 };

@@ -36,6 +36,7 @@ TEST_CASE(
     CHECK(stats[n].logsumexp == doctest::Approx(expected["logsumexp"][row].get<double>()).epsilon(1e-12));
     CHECK(stats[n].mean_logit == doctest::Approx(expected["mean_logit"][row].get<double>()).epsilon(1e-12));
     CHECK(stats[n].entropy == doctest::Approx(expected["entropy"][row].get<double>()).epsilon(1e-12));
+    CHECK(stats[n].log_sum_sq_probs == doctest::Approx(expected["log_sum_sq_probs"][row].get<double>()).epsilon(1e-12));
   }
 
   REQUIRE(file["cases"].size() == 12);

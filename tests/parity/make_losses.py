@@ -47,7 +47,7 @@ def main() -> None:
     statistics = {
         "target_logprob": torch.where(targets == -100, 0.0, logprobs.gather(1, targets.clamp(min=0)[:, None])[:, 0]),
         "logsumexp": torch.logsumexp(logits, -1), "mean_logit": logits.mean(-1),
-        "entropy": torch.special.entr(logprobs.exp()).sum(-1),
+        "entropy": torch.special.entr(logprobs.exp()).sum(-1), "log_sum_sq_probs": torch.logsumexp(2 * logprobs, -1),
     }
     write_json(FIXTURES / "loss" / "cross_entropy.json", {
         "rows": ROWS, "vocab": VOCAB, "supervised_rows": int((targets != -100).sum()), "logits": logits.tolist(),

@@ -56,7 +56,8 @@ def batch(generator):
     reference = torch.where(reference > 0, -reference, reference)
     mean_logits = rounded(generator, len(lengths), width - 1, scale=1) * shifted
     entropy = rounded(generator, len(lengths), width - 1, scale=1).abs() * shifted
-    return mask, policy, reference, mean_logits, entropy
+    log_sum_sq_probs = -rounded(generator, len(lengths), width - 1, scale=1.5).abs() * shifted
+    return mask, policy, reference, mean_logits, entropy, log_sum_sq_probs
 
 
 def stand_in(**options):
@@ -69,6 +70,15 @@ def stand_in(**options):
         "_total_train_tokens": 0, "_tp_size": 1, **options})
 
 
+class NotInPlace(torch.overrides.TorchFunctionMode):
+    """`a *= b` as `a = a * b`: TRL multiplies a pair's loss by its weight in place, over which autograd of hinge stops."""
+
+    def __torch_function__(self, function, _, args=(), kwargs=None):
+        if function is torch.Tensor.mul_:
+            return args[0] * args[1]
+        return function(*args, **(kwargs or {}))
+
+
 class NoContext:
     def __init__(self, *_, **__):
         pass
@@ -77,21 +87,22 @@ class NoContext:
 
 
 def dpo(data, **options):
-    mask, policy, reference, mean_logits, entropy = data
+    mask, policy, reference, mean_logits, entropy, log_sum_sq_probs = data
     free = policy.clone().requires_grad_()
-    others = {"mean_logits": mean_logits, "entropy": entropy, "is_top1": mask[:, 1:].bool()}
+    others = {"mean_logits": mean_logits, "entropy": entropy, "is_top1": mask[:, 1:].bool(), "log_sum_sq_probs": log_sum_sq_probs}
     trainer = stand_in(**options)
     trainer.ref_model = Model(reference, **others)
     trainer.args.discopop_tau = options.get("discopop_tau", 0.05)
     inputs = {"input_ids": torch.zeros_like(mask), "attention_mask": torch.ones_like(mask), "completion_mask": mask}
-    loss = dpo_trainer.DPOTrainer._compute_loss(trainer, Model(free, **others), inputs, False)
+    with NotInPlace():
+        loss = dpo_trainer.DPOTrainer._compute_loss(trainer, Model(free, **others), inputs, False)
     loss.backward()
     metrics = {k: float(v[-1]) for k, v in trainer._metrics["train"].items() if v and k in METRICS}
     return {"loss": loss.item(), "gradient": (free.grad * mask[:, 1:]).tolist(), "metrics": metrics}
 
 
 def kto(data, labels, kl, loss_type, beta, desirable, undesirable):
-    mask, policy, reference, mean_logits, entropy = data
+    mask, policy, reference, mean_logits, entropy, _ = data
     free = policy.clone().requires_grad_()
     others = {"mean_logits": mean_logits, "entropy": entropy}
     trainer = stand_in(beta=beta, loss_type=loss_type, calculate_KL=loss_type == "kto", desirable_weight=desirable,
@@ -147,11 +158,13 @@ def main() -> None:
         module.disable_gradient_checkpointing = NoContext
     cases = []
     with float64(dpo_trainer, kto_trainer, cpo_trainer, orpo_trainer):
-        def add(name, beta, label_smoothing=0.0, f_divergence_type="reverse_kl", f_alpha=0.5, ld_alpha=None, tau=0.05):
+        def add(name, beta, label_smoothing=0.0, f_divergence_type="reverse_kl", f_alpha=0.5, ld_alpha=None, tau=0.05,
+                use_weighting=False):
             got = dpo(data, loss_types=[name], beta=beta, label_smoothing=label_smoothing,
-                      f_divergence_type=f_divergence_type, f_alpha_divergence_coef=f_alpha, ld_alpha=ld_alpha, discopop_tau=tau)
+                      f_divergence_type=f_divergence_type, f_alpha_divergence_coef=f_alpha, ld_alpha=ld_alpha, discopop_tau=tau,
+                      use_weighting=use_weighting)
             cases.append({"loss": name, "beta": beta, "label_smoothing": label_smoothing, "divergence": f_divergence_type,
-                          "alpha": f_alpha, "ld_alpha": ld_alpha or 1.0, "tau": tau, "expected": got})
+                          "alpha": f_alpha, "ld_alpha": ld_alpha or 1.0, "tau": tau, "use_weighting": use_weighting, "expected": got})
 
         for name in ("sigmoid", "hinge", "ipo", "nca_pair", "bco_pair", "sppo_hard", "apo_zero", "apo_down", "discopop",
                      "sft", "sigmoid_norm", "aot", "aot_unpaired"):
@@ -163,8 +176,14 @@ def main() -> None:
             for divergence in ("forward_kl", "js_divergence", "alpha_divergence"):
                 add(name, 0.2, label_smoothing=0.01 if name == "exo_pair" else 0.0, f_divergence_type=divergence, f_alpha=0.3)
         add("discopop", 0.5, tau=0.3)
-        mixed = dpo(data, loss_types=["sigmoid", "bco_pair", "sft"], loss_weights=[0.8, 0.2, 1.0], beta=0.1)
-        cases.append({"loss": "sigmoid,bco_pair,sft", "beta": 0.1, "weights": [0.8, 0.2, 1.0], "expected": mixed})
+        for names, weights, use_weighting in (("sigmoid,bco_pair,sft", [0.8, 0.2, 1.0], False), ("sigmoid,bco_pair", [0.8, 0.2], True)):
+            mixed = dpo(data, loss_types=names.split(","), loss_weights=weights, beta=0.1, use_weighting=use_weighting)
+            cases.append({"loss": names, "beta": 0.1, "weights": weights, "use_weighting": use_weighting, "expected": mixed})
+        # TRL refuses weights for the two aot losses; with sft, one number for all pairs, its multiplication in place stops.
+        for name in ("sigmoid", "hinge", "ipo", "nca_pair", "bco_pair", "sppo_hard", "apo_zero", "apo_down", "discopop",
+                     "sigmoid_norm", "exo_pair", "robust"):
+            add(name, 0.2, label_smoothing=0.1 if name in ("exo_pair", "robust") else 0.0, use_weighting=True)
+        add("sigmoid", 0.2, f_divergence_type="js_divergence", ld_alpha=0.4, use_weighting=True)
         for beta in (0.1, 2.0):
             for smoothing in (0.0, 0.1):
                 cases.append({"loss": "cpo", "beta": beta, "label_smoothing": smoothing, "nll_weight": 0.5, "expected":
@@ -180,10 +199,11 @@ def main() -> None:
     for past_reward, past_answers in ((0.0, 0), (-3.5, 20)):
         cases.append({"loss": "bco", "beta": 0.3, "labels": labels, "past_reward": past_reward, "past_answers": past_answers,
                       "expected": bco(data, labels, 0.3, past_reward, past_answers)})
-    mask, policy, reference, mean_logits, entropy = data
+    mask, policy, reference, mean_logits, entropy, log_sum_sq_probs = data
     write_json(FIXTURES / "loss" / "preference.json", {
         "prompt": PROMPT, "lengths": LENGTHS, "policy": policy.tolist(), "reference": reference.tolist(),
-        "mean_logit": mean_logits.tolist(), "entropy": entropy.tolist(), "cases": cases}, __file__)
+        "mean_logit": mean_logits.tolist(), "entropy": entropy.tolist(),
+        "log_sum_sq_probs": log_sum_sq_probs.tolist(), "cases": cases}, __file__)
 
 
 if __name__ == "__main__":

@@ -42,7 +42,8 @@ struct Case {
         batch.rows.push_back(static_cast<std::int32_t>(batch.rows.size()));
         batch.targets.push_back(0);
         batch.reference_logprobs.push_back(static_cast<float>(number("reference")));
-        stats.push_back({.target_logprob = number("policy"), .mean_logit = number("mean_logit"), .entropy = number("entropy")});
+        stats.push_back({.target_logprob = number("policy"), .mean_logit = number("mean_logit"), .entropy = number("entropy"),
+                         .log_sum_sq_probs = number("log_sum_sq_probs")});
       }
       batch.cu_seqlens.push_back(static_cast<std::int32_t>(batch.rows.size()));
       close_sequence(batch, chosen, static_cast<Index>(length));
@@ -105,7 +106,7 @@ void compare(L const& loss, Case const& given, json const& expected) {
 
 TEST_CASE("preference loss parity: value, gradient and metrics of every loss equal TRL's") {
   auto const file = json::parse(read_file(fixtures / "loss/preference.json"));
-  REQUIRE(file["cases"].size() == 57);
+  REQUIRE(file["cases"].size() == 71);
   Case const pairs(file, true);
   for (auto const& entry : file["cases"]) {
     auto const name = entry["loss"].get<std::string>();
@@ -135,7 +136,8 @@ TEST_CASE("preference loss parity: value, gradient and metrics of every loss equ
     compare(Dpo<ObjectiveSum>{.beta = entry["beta"].get<double>(),
                              .objective = combination,
                              .divergence = divergence_of(entry),
-                             .ld_alpha = entry.value("ld_alpha", 1.0)},
+                             .ld_alpha = entry.value("ld_alpha", 1.0),
+                             .use_weighting = entry.value("use_weighting", false)},
             pairs, entry["expected"]);
   }
 }

@@ -45,7 +45,12 @@ struct Logits {
   stats.logsumexp = top + std::log(sum);
   stats.target_logprob = logits[static_cast<std::size_t>(target)] - stats.logsumexp;
   stats.mean_logit = total / static_cast<double>(logits.size());
-  for (double const l : logits) stats.entropy -= std::exp(l - stats.logsumexp) * (l - stats.logsumexp);
+  double squares = 0;
+  for (double const l : logits) {
+    stats.entropy -= std::exp(l - stats.logsumexp) * (l - stats.logsumexp);
+    squares += std::exp(2 * (l - stats.logsumexp));
+  }
+  stats.log_sum_sq_probs = std::log(squares);
   return stats;
 }
 

@@ -36,7 +36,8 @@ struct CachedSequence {
 
 /// Running softmax statistics of N tokens over the vocabulary panels seen so far, all arrays of N in backend memory.
 /// With l the logits seen: max = max l, sum = Σ exp(l - max), weighted = Σ exp(l - max)·l, total = Σ l,
-/// target = the logit of the token's target, rescale = exp(old max - new max) of the last panel.
+/// target = the logit of the token's target, rescale = exp(old max - new max) of the last panel,
+/// squares = Σ exp(2·(l - max)), which is kept only where there is memory for it.
 template <Scalar T>
 struct SoftmaxState {
   T* max = nullptr;
@@ -46,6 +47,7 @@ struct SoftmaxState {
   T* target = nullptr;
   T* rescale = nullptr;
   Index tokens = 0;
+  T* squares = nullptr;
 };
 
 enum class Activation : std::uint8_t { silu, gelu_tanh };
@@ -127,7 +129,8 @@ concept AttentionBackend = requires(B& b, In<T> x, Out<T> y, AttentionShape shap
 ///   softmax_panel           folds the panel into the state and replaces it by exp(l - max); the panel with first = 0 comes
 ///                           first and starts the state
 ///   softmax_panel_weighted  weighted[i] = panel[i]·l, from the panel that softmax_panel left
-///   token_stats             stats (N, 4) = target_logprob, logsumexp, mean_logit, entropy, over `vocabulary` words
+///   token_stats             stats (N, 4) = target_logprob, logsumexp, mean_logit, entropy, over `vocabulary` words; (N, 5) where the
+///                           state has squares, with log_sum_sq_probs = log Σ p²
 ///   softmax_panel_backward  replaces logits by d loss/d logits for grad (N, 4), the gradient with respect to stats
 template <class B, class T>
 concept HeadBackend = requires(B& b, Index n, std::int32_t const* ids, In<T> x, Out<T> y, SoftmaxState<T> state) {

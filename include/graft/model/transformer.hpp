@@ -42,6 +42,7 @@ struct PassOptions {
   Heads heads = Heads::language;
   double temperature = 1;  ///< the token statistics are those of the logits divided by it, as a sampler's are
   bool cached = false;            ///< new tokens over cached keys and values: the logits of all `supervised` rows exist
+  bool sum_sq_probs = false;      ///< the token statistics have log Σ p²
 
   /// A pass of a training step.
   [[nodiscard]] static constexpr PassOptions step(Heads heads = Heads::language) { return {true, true, true, false, heads}; }

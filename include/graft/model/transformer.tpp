@@ -125,7 +125,7 @@ std::span<TokenStats const> Transformer<Arch, T, B, A>::forward(TokenBatch const
     scale(*backend_, static_cast<T>(1 / options.temperature), read, scaled);
     read = scaled;
   }
-  tape_.head = head_->forward(ws, read, targets, options.gradient, options.entropy_gradient, stats_);
+  tape_.head = head_->forward(ws, read, targets, options.gradient, options.entropy_gradient, stats_, options.sum_sq_probs);
   return stats_;
 }
 
@@ -236,7 +236,7 @@ void Transformer<Arch, T, B, A>::ensure(BatchExtent extent, PassOptions const& o
   auto const covers = [](bool has, bool wants) { return has || !wants; };
   bool const fits = arena_ && extent.tokens <= have.tokens && extent.supervised <= have.supervised &&
                     extent.sequences <= have.sequences && covers(had.training, options.training) &&
-                    covers(had.entropy_gradient, options.entropy_gradient) &&
+                    covers(had.entropy_gradient, options.entropy_gradient) && covers(had.sum_sq_probs, options.sum_sq_probs) &&
                     covers(had.temperature != 1, options.temperature != 1) && has(had.heads, options.heads);
   if (!fits) reserve(extent, options);
 }
@@ -250,6 +250,7 @@ StepPlan Transformer<Arch, T, B, A>::reserve(BatchExtent extent, PassOptions opt
   had.cached = options.cached;
   had.training |= options.training;
   had.entropy_gradient |= options.entropy_gradient;
+  had.sum_sq_probs |= options.sum_sq_probs;
   had.heads = had.heads | options.heads;
   if (options.temperature != 1) had.temperature = options.temperature;
   if constexpr (std::is_same_v<B, Dry>) {  // the twin itself: nothing to plan, any amount is there

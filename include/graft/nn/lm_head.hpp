@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -36,15 +37,15 @@ class LmHead {
     Out<T> weighted;  // (N, C): Σ_v p_v·l_v·W_v; empty unless asked for
   };
 
-  /// Statistics of every token to `stats` (N). With `gradient`, the pass keeps what backward needs.
+  /// Statistics of every token to `stats` (N); log Σ p² is NaN without `sum_sq_probs`. With `gradient`, the pass keeps what backward needs.
   Pass forward(Workspace<B>& workspace, In<T> hidden, std::int32_t const* targets, bool gradient, bool entropy_gradient,
-               std::span<TokenStats> stats) {
+               std::span<TokenStats> stats, bool sum_sq_probs = false) {
     auto& backend = workspace.backend;
     Index const n = hidden.rows;
-    Pass pass{hidden, targets, take_state(workspace, n), {}, {}};
+    Pass pass{hidden, targets, take_state(workspace, n, sum_sq_probs), {}, {}};
     if (gradient) pass.expected = take_zero(workspace, n, hidden.cols);
     if (gradient && entropy_gradient) pass.weighted = take_zero(workspace, n, hidden.cols);
-    auto const device_stats = workspace.template take<T>(n, 4);
+    auto const device_stats = workspace.template take<T>(n, sum_sq_probs ? 5 : 4);
     {
       auto scope = workspace.arena.scope();
       for_each_panel(workspace, hidden, [&](StoredMatrix words, Index first, Out<T> logits) {
@@ -113,9 +114,9 @@ class LmHead {
     set_zero(workspace.backend, view);
     return view;
   }
-  static SoftmaxState<T> take_state(Workspace<B>& workspace, Index n) {
-    auto const rows = workspace.template take<T>(6, n);
-    return {rows.row(0), rows.row(1), rows.row(2), rows.row(3), rows.row(4), rows.row(5), n};
+  static SoftmaxState<T> take_state(Workspace<B>& workspace, Index n, bool squares) {
+    auto const rows = workspace.template take<T>(squares ? 7 : 6, n);
+    return {rows.row(0), rows.row(1), rows.row(2), rows.row(3), rows.row(4), rows.row(5), n, squares ? rows.row(6) : nullptr};
   }
 
   /// Calls f(words (p, C), index of the first, logits (N, p)) for every panel.
@@ -173,9 +174,12 @@ class LmHead {
   void download(B& backend, Out<T> device_stats, std::span<TokenStats> stats) {
     columns_.resize(static_cast<std::size_t>(device_stats.size()));
     backend.download(device_stats.data, columns_.data(), columns_.size() * sizeof(T));
-    for (std::size_t i = 0; i < stats.size(); ++i)
-      stats[i] = {static_cast<double>(columns_[4 * i]), static_cast<double>(columns_[4 * i + 1]),
-                  static_cast<double>(columns_[4 * i + 2]), static_cast<double>(columns_[4 * i + 3])};
+    auto const columns = static_cast<std::size_t>(device_stats.cols);
+    for (std::size_t i = 0; i < stats.size(); ++i) {
+      T const* const row = &columns_[columns * i];
+      stats[i] = {static_cast<double>(row[0]), static_cast<double>(row[1]), static_cast<double>(row[2]), static_cast<double>(row[3]),
+                  columns == 5 ? static_cast<double>(row[4]) : std::numeric_limits<double>::quiet_NaN()};
+    }
   }
 
   Weight<T, B> const* weight_;

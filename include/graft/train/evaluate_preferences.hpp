@@ -6,6 +6,7 @@
 #include <graft/model/transformer.hpp>
 #include <graft/train/evaluate.hpp>
 #include <graft/train/statistics.hpp>
+#include <graft/train/value_and_grad.hpp>
 
 #include <cmath>
 #include <sstream>
@@ -21,7 +22,7 @@ template <class Model, Loss L, class Batches>
   EvaluationSummary summary;
   double sum = 0, records = 0;
   for (auto const& batch : batches) {
-    auto const stats = model.forward(batch, {});
+    auto const stats = model.forward(batch, {.sum_sq_probs = detail::needs_sum_sq_probs(loss)});
     LossReport const report = loss(stats, batch, model.token_gradient());
     sum += report.value * batch.normalizer;
     records += batch.normalizer;

@@ -22,6 +22,15 @@ template <class L>
     return false;
 }
 
+/// Whether a loss reads log Σ p².
+template <class L>
+[[nodiscard]] constexpr bool needs_sum_sq_probs([[maybe_unused]] L const& loss) {
+  if constexpr (requires { { loss.needs_sum_sq_probs() } -> std::same_as<bool>; })
+    return loss.needs_sum_sq_probs();
+  else
+    return false;
+}
+
 }  // namespace detail
 
 /// What a model can be trained on: a loss on token statistics, or one on scores.
@@ -32,10 +41,12 @@ concept TrainingLoss = Loss<L> || ScoreLoss<L>;
 template <TrainingLoss L>
 [[nodiscard]] constexpr PassOptions step_options([[maybe_unused]] L const& loss) {
   PassOptions pass = PassOptions::step();
-  if constexpr (Loss<L>)
+  if constexpr (Loss<L>) {
     pass.entropy_gradient = detail::needs_entropy(loss);
-  else
+    pass.sum_sq_probs = detail::needs_sum_sq_probs(loss);
+  } else {
     pass.heads = Heads::score;
+  }
   if constexpr (requires { { loss.temperature } -> std::convertible_to<double>; }) pass.temperature = loss.temperature;
   return pass;
 }

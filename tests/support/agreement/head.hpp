@@ -5,10 +5,10 @@
 
 namespace graft::test {
 
-/// The rows of one matrix (6, N) as the six arrays of a softmax state.
+/// The rows of one matrix (7, N) as the arrays of a softmax state; of (6, N): without squares.
 template <Scalar T>
 [[nodiscard]] SoftmaxState<T> state_in(Out<T> m) {
-  return {m.row(0), m.row(1), m.row(2), m.row(3), m.row(4), m.row(5), m.cols};
+  return {m.row(0), m.row(1), m.row(2), m.row(3), m.row(4), m.row(5), m.cols, m.rows == 7 ? m.row(6) : nullptr};
 }
 
 /// A vocabulary cut into panels of uneven widths, forward and backward; logits up to `spread`·3 apart.
@@ -18,6 +18,7 @@ void head_agrees(B& backend, Demands demands = {}) {
   std::vector<Index> const widths{40, 1, 300, 7};
   for (Index const tokens : {0, 1, 7, 90})
     for (double const spread : {1.0, 30.0}) {
+      bool const squares = tokens != 7;
       Case<T> data;  // panels, then weighted panels, then logits again, then state, stats, gradient
       Index vocabulary = 0;
       for (Index const width : widths) {
@@ -27,8 +28,8 @@ void head_agrees(B& backend, Demands demands = {}) {
       std::size_t const panels = widths.size();
       for (Index const width : widths) data.matrices.push_back(HostMatrix<T>::filled(tokens, width, T{9}));
       for (std::size_t i = 0; i < panels; ++i) data.matrices.push_back(data.matrices[i]);
-      data.matrices.push_back(HostMatrix<T>::filled(6, tokens, std::numeric_limits<T>::quiet_NaN()));
-      data.matrices.push_back(HostMatrix<T>::filled(tokens, 4, T{0}));
+      data.matrices.push_back(HostMatrix<T>::filled(squares ? 7 : 6, tokens, std::numeric_limits<T>::quiet_NaN()));
+      data.matrices.push_back(HostMatrix<T>::filled(tokens, squares ? 5 : 4, T{0}));
       data.matrices.push_back(HostMatrix<T>::random(tokens, 4, rng));
       data.ids.emplace_back();
       for (Index t = 0; t < tokens; ++t)

@@ -225,6 +225,20 @@ TEST_CASE("reference: head statistics are their definitions, and their gradient 
   b.softmax_panel_backward(view(gradient).cols_between(0, 3), targets, 0, vocabulary, at, view(weight));
   b.softmax_panel_backward(view(gradient).cols_between(3, 7), targets, 3, vocabulary, at, view(weight));
   CHECK(gradient_deviation({logits}, stats_of, weight, {gradient}) < 1e-7);
+
+  SoftmaxState<double> with_squares = at;
+  Matrix squares = Matrix::filled(1, tokens, 99.0), copy = logits, more = Matrix::filled(tokens, 5, 0.0);
+  with_squares.squares = view(squares).row(0);
+  b.softmax_panel(view(copy).cols_between(0, 3), targets, 0, with_squares);
+  b.softmax_panel(view(copy).cols_between(3, 7), targets, 3, with_squares);
+  b.token_stats(with_squares, vocabulary, view(more));
+  for (std::size_t t = 0; t < 3; ++t) {
+    double const* const l = logits.values.data() + 7 * t;
+    double expected = 0;
+    for (int v = 0; v < 7; ++v) expected += std::exp(2 * (l[v] - stats.values[4 * t + 1]));
+    CHECK(more.values[5 * t + 4] == doctest::Approx(std::log(expected)).epsilon(1e-12));
+    for (std::size_t c = 0; c < 4; ++c) CHECK(more.values[5 * t + c] == stats.values[4 * t + c]);
+  }
 }
 
 TEST_CASE("reference: cached attention of all rows is packed attention") {

@@ -27,9 +27,9 @@ struct Case {
         head(weight),
         stats(targets.size()) {}
 
-  LmHead<double, Reference>::Pass forward(bool gradient, bool entropy) {
+  LmHead<double, Reference>::Pass forward(bool gradient, bool entropy, bool sum_sq_probs = false) {
     arena.release(0);
-    return head.forward(workspace, hidden.view(), targets.data(), gradient, entropy, stats);
+    return head.forward(workspace, hidden.view(), targets.data(), gradient, entropy, stats, sum_sq_probs);
   }
   /// Different gradients for every token and statistic.
   [[nodiscard]] std::vector<TokenStats> random_gradient(bool entropy, bool mean) {
@@ -87,9 +87,34 @@ TEST_CASE("lm_head: statistics equal a whole softmax, for one panel, an exact pa
         CHECK(one.stats[n].logsumexp == doctest::Approx(expected.logsumexp).epsilon(1e-12));
         CHECK(one.stats[n].mean_logit == doctest::Approx(expected.mean_logit).epsilon(1e-10));
         CHECK(std::abs(one.stats[n].entropy - expected.entropy) <= 1e-10 * (1 + std::abs(expected.logsumexp)));
+        CHECK(std::isnan(one.stats[n].log_sum_sq_probs));  // nobody asked
       }
     }
   }
+}
+
+TEST_CASE("lm_head: the sum of squared probabilities equals plain loops, and asking for it changes nothing else") {
+  for (Index const vocabulary : {Index{5}, panel, panel + 1, 2 * panel + 300})
+    for (double const spread : {0.0, 1.0, 400.0}) {  // equal words; any; one certain word
+      CAPTURE(vocabulary);
+      CAPTURE(spread);
+      auto const last = static_cast<std::int32_t>(vocabulary - 1);
+      Case one(vocabulary, 3, {0, last, last / 2, 2}, false, spread);
+      one.forward(true, true);
+      auto const without = one.stats;
+      one.forward(true, true, true);
+      Matrix const logits = test::plain_linear(one.hidden, one.words);
+      for (Index n = 0; n < logits.rows; ++n) {
+        double top = logits(n, 0), sum = 0, squares = 0;
+        for (Index v = 0; v < vocabulary; ++v) top = std::max(top, logits(n, v));
+        for (Index v = 0; v < vocabulary; ++v) sum += std::exp(logits(n, v) - top);
+        for (Index v = 0; v < vocabulary; ++v) squares += std::pow(std::exp(logits(n, v) - top) / sum, 2);
+        auto const& stats = one.stats[static_cast<std::size_t>(n)];
+        CHECK(std::abs(stats.log_sum_sq_probs - std::log(squares)) <= 1e-12);
+        CHECK(stats.target_logprob == without[static_cast<std::size_t>(n)].target_logprob);
+        CHECK(stats.entropy == without[static_cast<std::size_t>(n)].entropy);
+      }
+    }
 }
 
 TEST_CASE("lm_head: gradients with respect to states and words equal the chain rule over whole logits") {

@@ -29,6 +29,15 @@ template <class T>
   return max[0];
 }
 
+/// Σ x² of a row.
+template <class T>
+[[nodiscard]] T sum_of_squares(T const* row, Index n) {
+  T sum = 0;
+  GRAFT_SIMD_SUM(sum)
+  for (Index c = 0; c < n; ++c) sum += row[c] * row[c];
+  return sum;
+}
+
 /// The language-model head by vocabulary panels: an online softmax (Milakov, Gimelshein, "Online normalizer calculation
 /// for softmax", 2018) that also keeps what mean logit and entropy need. Entropy = lse - Σ p·l.
 struct CpuSoftmaxPanel {
@@ -54,6 +63,7 @@ struct CpuSoftmaxPanel {
           row[c] = e;
         }
         T const rescale = start ? T{0} : fast_exp(old - max);
+        if (state.squares != nullptr) state.squares[t] = sum_of_squares(row, panel.cols) + (start ? T{0} : state.squares[t] * rescale * rescale);
         state.max[t] = max;
         state.sum[t] = start ? sum : state.sum[t] * rescale + sum;
         state.weighted[t] = start ? weighted : state.weighted[t] * rescale + weighted;
@@ -77,7 +87,7 @@ struct CpuSoftmaxPanel {
 
   template <Scalar T>
   void token_stats(SoftmaxState<T> state, Index vocabulary, Out<T> stats) {
-    assert(stats.rows == state.tokens && stats.cols == 4);
+    assert(stats.rows == state.tokens && stats.cols == (state.squares != nullptr ? 5 : 4));
     parallel_row_blocks(state.tokens, 100, [&](Index begin, Index end) {
       for (Index t = begin; t < end; ++t) {
         T const logsumexp = state.max[t] + std::log(state.sum[t]);
@@ -86,6 +96,7 @@ struct CpuSoftmaxPanel {
         row[1] = logsumexp;
         row[2] = state.total[t] / static_cast<T>(vocabulary);
         row[3] = logsumexp - state.weighted[t] / state.sum[t];
+        if (state.squares != nullptr) row[4] = std::log(state.squares[t]) - 2 * std::log(state.sum[t]);
       }
     });
   }

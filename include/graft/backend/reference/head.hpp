@@ -19,6 +19,7 @@ struct ReferenceHead {
       if (first == 0) {
         state.max[t] = -std::numeric_limits<T>::infinity();
         state.sum[t] = state.weighted[t] = state.total[t] = state.target[t] = T{0};
+        if (state.squares != nullptr) state.squares[t] = T{0};
       }
       T* const row = panel.row(t);
       if (Index const target = targets[t] - first; 0 <= target && target < panel.cols) state.target[t] = row[target];
@@ -26,12 +27,14 @@ struct ReferenceHead {
       auto const rescale = std::exp(static_cast<double>(state.max[t]) - static_cast<double>(max));
       double sum = static_cast<double>(state.sum[t]) * rescale, weighted = static_cast<double>(state.weighted[t]) * rescale;
       auto total = static_cast<double>(state.total[t]);
+      double squares = state.squares != nullptr ? static_cast<double>(state.squares[t]) * rescale * rescale : 0;
       for (Index c = 0; c < panel.cols; ++c) {
         auto const logit = static_cast<double>(row[c]);
         double const e = std::exp(logit - static_cast<double>(max));
         sum += e;
         weighted += e > 0 ? e * logit : 0;
         total += logit;
+        squares += e * e;
         row[c] = static_cast<T>(e);
       }
       state.max[t] = max;
@@ -39,6 +42,7 @@ struct ReferenceHead {
       state.weighted[t] = static_cast<T>(weighted);
       state.total[t] = static_cast<T>(total);
       state.rescale[t] = static_cast<T>(rescale);
+      if (state.squares != nullptr) state.squares[t] = static_cast<T>(squares);
     }
   }
 
@@ -60,6 +64,8 @@ struct ReferenceHead {
       row[1] = static_cast<T>(logsumexp);
       row[2] = static_cast<T>(static_cast<double>(state.total[t]) / static_cast<double>(vocabulary));
       row[3] = static_cast<T>(logsumexp - static_cast<double>(state.weighted[t]) / static_cast<double>(state.sum[t]));
+      if (state.squares != nullptr)
+        row[4] = static_cast<T>(std::log(static_cast<double>(state.squares[t])) - 2 * std::log(static_cast<double>(state.sum[t])));
     }
   }
 

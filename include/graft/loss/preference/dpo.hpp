@@ -23,10 +23,13 @@ namespace graft {
 /// An answer is Σ log π over its predictions, its reference the same of π_ref, and its log-ratio r the difference; the score
 /// s that most objectives compare is the divergence's. ld_alpha < 1 counts predictions beyond the length of the pair's
 /// shorter answer by that factor (length-desensitised DPO, Liu et al. 2024, eq. 8), in policy and reference alike.
+/// use_weighting multiplies a pair's loss by w⁺·w⁻ (WPO, Zhou et al. 2024, eq. 2 and section 3.2, sampled alignment; as TRL 1.16), with
+///   w = exp(mean over the answer's predictions of (log p(target) - log Σ_v p_v²)),
+/// a constant to the gradient: pairs that the policy itself could have written count more.
 /// Metrics, with TRL's names: rewards/chosen, rewards/rejected (β·r; without a reference β·log π), rewards/accuracies,
 /// rewards/margins, logps/chosen, logps/rejected, logits/chosen, logits/rejected, entropy.
 /// Errors: [dpo] β not positive, ld_alpha outside [0, 1], sequences that are no pairs, a batch without the reference's
-/// log-probabilities where the objective needs them.
+/// log-probabilities where the objective needs them, weights for an objective that compares the pairs of a micro-batch with one another.
 template <class Objective = DpoSigmoid>
 struct Dpo {
   static_assert(PreferenceObjective<Objective>, "an objective must be an aggregate, callable with a pair or with all pairs of a "
@@ -38,6 +41,7 @@ struct Dpo {
   Divergence divergence{};
   double ld_alpha = 1;          ///< 1: lengths count as they are
   bool reference_free = false;  ///< the reference is the uniform one: r = log π
+  bool use_weighting = false;   ///< WPO's weights
 
   friend bool operator==(Dpo const&, Dpo const&) = default;
 
@@ -49,12 +53,17 @@ struct Dpo {
       return uses_reference<Objective>();
   }
 
+  [[nodiscard]] bool needs_sum_sq_probs() const { return use_weighting; }
+
   LossReport operator()(std::span<TokenStats const> stats, Batch const& batch, std::span<TokenStats> gradient) const {
     check(stats, batch, gradient);
     std::vector<AnswerPair> pairs(static_cast<std::size_t>(batch.pairs()));
     std::vector<PairSlope> slopes(pairs.size());
-    for (std::size_t p = 0; p < pairs.size(); ++p)
-      pairs[p] = {answer(stats, batch, static_cast<Index>(2 * p)), answer(stats, batch, static_cast<Index>(2 * p + 1))};
+    for (std::size_t p = 0; p < pairs.size(); ++p) {
+      auto const chosen = static_cast<Index>(2 * p);
+      pairs[p] = {answer(stats, batch, chosen), answer(stats, batch, chosen + 1)};
+      if (use_weighting) pairs[p].weight = std::exp(log_weight(stats, batch, chosen) + log_weight(stats, batch, chosen + 1));
+    }
 
     double own_tokens = 0;
     for (auto const& pair : pairs) own_tokens += pair.chosen.predictions;
@@ -86,6 +95,8 @@ struct Dpo {
     require(!needs_reference() || !batch.reference_logprobs.empty(), "dpo",
             "the batch has no log-probabilities of the reference: take it through WithReference (docs/preference.md), or set "
             "reference_free");
+    require(!use_weighting || weighs_pairs(objective), "dpo", "use_weighting gives each pair a weight, but this objective sorts the "
+            "answers of a micro-batch or otherwise compares its pairs with one another");
   }
 
   /// The factor of prediction n of sequence s.
@@ -108,6 +119,15 @@ struct Dpo {
     }
     answer.score = divergence.score(answer.logratio());
     return answer;
+  }
+
+  /// log w of WPO.
+  [[nodiscard]] static double log_weight(std::span<TokenStats const> stats, Batch const& batch, Index s) {
+    auto const begin = static_cast<std::size_t>(batch.cu_predictions[static_cast<std::size_t>(s)]);
+    auto const count = static_cast<std::size_t>(batch.predictions(s));
+    double sum = 0;
+    for (auto const& token : stats.subspan(begin, count)) sum += token.target_logprob - token.log_sum_sq_probs;
+    return sum / static_cast<double>(std::max(count, std::size_t{1}));
   }
 
   void write_gradient(Batch const& batch, Index s, Answer const& answer, AnswerSlope const& slope, double pairs,

@@ -50,21 +50,19 @@ struct ObjectiveSum {
       return std::visit([](auto const& objective) { return uses_reference<std::remove_cvref_t<decltype(objective)>>(); }, part.objective);
     });
   }
+  /// Whether all parts can give each pair a weight.
+  [[nodiscard]] bool weighs_pairs() const {
+    return std::ranges::all_of(parts, [](auto const& part) {
+      return std::visit([](auto const& objective) { return graft::weighs_pairs(objective); }, part.objective);
+    });
+  }
   double operator()(PairStep const& step, std::span<AnswerPair const> pairs, std::span<PairSlope> slopes) const {
     double sum = 0;
     std::vector<PairSlope> own(pairs.size());
     for (auto const& [objective, weight] : parts) {
       std::ranges::fill(own, PairSlope{});
       sum += weight * std::visit([&](auto const& o) { return sum_over_pairs(o, step, pairs, own); }, objective);
-      auto const add = [w = weight](AnswerSlope& to, AnswerSlope const& from) {
-        to.logp += w * from.logp;
-        to.score += w * from.score;
-        to.plain_logp += w * from.plain_logp;
-      };
-      for (std::size_t p = 0; p < pairs.size(); ++p) {
-        add(slopes[p].chosen, own[p].chosen);
-        add(slopes[p].rejected, own[p].rejected);
-      }
+      for (std::size_t p = 0; p < pairs.size(); ++p) slopes[p].add(weight, own[p]);
     }
     return sum;
   }

@@ -24,6 +24,7 @@ struct Answer {
 
 struct AnswerPair {
   Answer chosen, rejected;
+  double weight = 1;  ///< factor of its loss, taken as given: no slope goes through it
 };
 
 /// Where an objective puts its slopes: d value / d (logp, score, plain_logp), starting from 0.
@@ -35,6 +36,17 @@ struct AnswerSlope {
 
 struct PairSlope {
   AnswerSlope chosen, rejected;
+
+  /// += factor·other
+  void add(double factor, PairSlope const& other) {
+    auto const to = [factor](AnswerSlope& own, AnswerSlope const& more) {
+      own.logp += factor * more.logp;
+      own.score += factor * more.score;
+      own.plain_logp += factor * more.plain_logp;
+    };
+    to(chosen, other.chosen);
+    to(rejected, other.rejected);
+  }
 };
 
 /// What is common to the pairs of a step.
@@ -49,7 +61,8 @@ template <class O>
 concept PairObjective = requires(O const& objective, PairStep const& step, AnswerPair const& pair, PairSlope& slope) {
   { objective(step, pair, slope) } -> std::same_as<double>;
 };
-/// An objective that looks at all pairs of a micro-batch at once: returns the sum over pairs.
+/// An objective that looks at all pairs of a micro-batch at once: returns the sum over pairs. One that heeds `AnswerPair::weight`
+/// says so by a member function `weighs_pairs()`; others take pairs of weight 1 only.
 template <class O>
 concept BatchObjective = requires(O const& objective, PairStep const& step, std::span<AnswerPair const> pairs,
                                   std::span<PairSlope> slopes) {
@@ -69,7 +82,18 @@ template <class O>
     return true;
 }
 
-/// The sum of an objective over the pairs of a micro-batch; adds its slopes.
+/// Whether an objective can give each pair a weight of its own.
+template <class O>
+[[nodiscard]] constexpr bool weighs_pairs([[maybe_unused]] O const& objective) {
+  if constexpr (!BatchObjective<O>)
+    return true;
+  else if constexpr (requires { { objective.weighs_pairs() } -> std::same_as<bool>; })
+    return objective.weighs_pairs();
+  else
+    return false;
+}
+
+/// The sum of an objective over the pairs of a micro-batch, each times its weight; adds its slopes.
 template <PreferenceObjective O>
 [[nodiscard]] double sum_over_pairs(O const& objective, PairStep const& step, std::span<AnswerPair const> pairs,
                                     std::span<PairSlope> slopes) {
@@ -78,7 +102,11 @@ template <PreferenceObjective O>
     return objective(step, pairs, slopes);
   } else {
     double sum = 0;
-    for (std::size_t p = 0; p < pairs.size(); ++p) sum += objective(step, pairs[p], slopes[p]);
+    for (std::size_t p = 0; p < pairs.size(); ++p) {
+      PairSlope slope;
+      sum += pairs[p].weight * objective(step, pairs[p], slope);
+      slopes[p].add(pairs[p].weight, slope);
+    }
     return sum;
   }
 }

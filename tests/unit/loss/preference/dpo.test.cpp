@@ -21,6 +21,20 @@ std::vector<AnyObjective> objectives() {
           DiscoPop{.tau = 0.3}, ChosenNll{}, SigmoidNorm{}, Orpo{}, SimPo{.gamma = 0.4}, Cpo{.label_smoothing = 0.1, .nll_weight = 0.7}};
 }
 
+/// A loss whose WPO weights stay what they are for the given statistics, whatever it is asked about.
+struct HeldWeights {
+  using Batch = PreferenceBatch;
+  Dpo<ObjectiveSum> loss;
+  std::vector<TokenStats> at;
+
+  LossReport operator()(std::span<TokenStats const> stats, Batch const& batch, std::span<TokenStats> gradient) const {
+    std::vector<TokenStats> held(stats.begin(), stats.end());
+    for (std::size_t n = 0; n < held.size(); ++n)
+      held[n].log_sum_sq_probs = held[n].target_logprob - at[n].target_logprob + at[n].log_sum_sq_probs;
+    return loss(held, batch, gradient);
+  }
+};
+
 }  // namespace
 
 TEST_CASE("dpo: gradients of every objective through explicit logits equal central differences") {
@@ -56,6 +70,40 @@ TEST_CASE("dpo: a policy that is its reference costs log 2, has no reward, and i
   CHECK(report.metrics["rewards/chosen"] == 0);
   CHECK(report.metrics["rewards/accuracies"] == 0);
   for (std::size_t n = 0; n < 5; ++n) CHECK(gradient[n].target_logprob == doctest::Approx(n < 2 ? -0.25 : 0.25));
+}
+
+TEST_CASE("dpo: WPO's weights multiply what a pair costs, and no gradient runs through them") {
+  Rng rng(19);
+  auto const batch = preference_batch(lengths, 7, rng);
+  auto logits = random_logits(batch.supervised(), 7, rng, 1);
+  auto const stats = token_stats(logits, batch.targets);
+  for (auto const& objective : objectives()) {
+    INFO("objective ", objective.index());
+    Dpo<ObjectiveSum> loss{.beta = 0.3, .objective = {{{objective, 1.5}, {DpoSigmoid{}, 0.5}}}, .ld_alpha = 0.4, .use_weighting = true};
+    if (std::holds_alternative<Aot>(objective) || std::holds_alternative<AotUnpaired>(objective)) {
+      std::vector<TokenStats> gradient(stats.size());
+      CHECK(message_of([&] { (void)loss(stats, batch, gradient); }).starts_with("[dpo] use_weighting gives each pair a weight"));
+      continue;
+    }
+    auto const check = check_loss(HeldWeights{loss, stats}, batch, logits);
+    CHECK(check.error <= 1e-6);
+    CHECK(check.largest > 1e-3);
+    CHECK(check.written_whole);
+  }
+  CHECK(Dpo<>{.use_weighting = true}.needs_sum_sq_probs());
+  CHECK_FALSE(Dpo<>{}.needs_sum_sq_probs());
+
+  // One pair: value and gradient are those without weights, times exp(mean⁺ + mean⁻).
+  auto const pair = preference_batch({{2, 3}}, 7, rng);
+  auto few = random_logits(5, 7, rng, 1);
+  auto const seen = token_stats(few, pair.targets);
+  double exponent = 0;
+  for (std::size_t n = 0; n < 5; ++n) exponent += (seen[n].target_logprob - seen[n].log_sum_sq_probs) / (n < 2 ? 2 : 3);
+  std::vector<TokenStats> plain(5), weighted(5);
+  double const value = Dpo<>{}(seen, pair, plain).value;
+  CHECK(Dpo<>{.use_weighting = true}(seen, pair, weighted).value == doctest::Approx(std::exp(exponent) * value).epsilon(1e-14));
+  for (std::size_t n = 0; n < 5; ++n)
+    CHECK(weighted[n].target_logprob == doctest::Approx(std::exp(exponent) * plain[n].target_logprob).epsilon(1e-14));
 }
 
 TEST_CASE("dpo: micro-batches that carry the step's counts add up to the whole step") {
