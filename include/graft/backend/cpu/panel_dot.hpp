@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <graft/backend/cpu/lanes.hpp>
+#include <graft/quant/lanes.hpp>
 #include <graft/core/view.hpp>
 
 #include <algorithm>
