@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <graft/core/bf16_rounding.hpp>
 #include <graft/core/scalar.hpp>
 
+#include <algorithm>
 #include <bit>
 #include <concepts>
 #include <cstddef>
@@ -56,6 +58,19 @@ inline void store(T& out, float value) noexcept {
     out = to_bf16(value);
   else
     out = static_cast<T>(value);
+}
+
+/// Decodes `cols` elements to bf16 by way of floats: decode(c, count, values) writes those from c on. Rounding is a pass of its own, in
+/// vectors, over a piece of several blocks, since what was just stored is not yet to be read.
+template <class F>
+inline void decode_by_floats(Index cols, bf16* out, F&& decode) noexcept {
+  constexpr Index piece = 256;
+  float values[piece];
+  for (Index c = 0; c < cols; c += piece) {
+    Index const count = std::min(piece, cols - c);
+    decode(c, count, values);
+    round_to_bf16(values, count, out + c);
+  }
 }
 
 struct DecodeQ8_0 {

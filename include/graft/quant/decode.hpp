@@ -7,6 +7,7 @@
 #include <graft/quant/few_bit_decoders.hpp>
 #include <graft/quant/scaled_decoders.hpp>
 #include <graft/quant/storage.hpp>
+#include <graft/quant/stored_lanes.hpp>
 
 #include <cassert>
 #include <cstddef>
@@ -22,8 +23,21 @@ namespace detail {
 
 template <class Format, class T>
 void decode_blocks(std::byte const* from, Index cols, T* out) noexcept {
-  for (Index block = 0; block < cols / Format::elements; ++block)
-    Format::block(from + block * Format::bytes, out + block * Format::elements);
+  constexpr Index elements = Format::elements, bytes = Format::bytes;
+  if constexpr (std::same_as<T, bf16> && requires(T* block) { decode_by_lanes<Format>(from, block); }) {
+    for (Index c = 0; c < cols; c += elements, from += bytes, out += elements) decode_by_lanes<Format>(from, out);
+  } else if constexpr (std::same_as<T, bf16>) {
+    decode_by_floats(cols, out, [&](Index c, Index count, float* values) {
+      decode_blocks<Format>(from + c / elements * bytes, count, values);
+    });
+  } else {
+    for (Index c = 0; c < cols; c += elements, from += bytes, out += elements) {
+      if constexpr (std::same_as<T, float> && requires { Format::has_minimum; })
+        decode_by_lanes<Format>(from, out);
+      else
+        Format::block(from, out);
+    }
+  }
 }
 
 /// Rows of plain elements of type From, which need not be aligned.
@@ -34,7 +48,8 @@ void decode_plain(std::byte const* from, Index cols, T* out) noexcept {
     constexpr Index piece = 64 / static_cast<Index>(sizeof(T));
     Index j = 0;
     for (; j + piece <= cols; j += piece) std::memcpy(out + j, from + j * static_cast<Index>(sizeof(T)), 64);
-    if (j < cols) std::memcpy(out + j, from + j * static_cast<Index>(sizeof(T)), static_cast<std::size_t>(cols - j) * sizeof(T));
+    if (j < cols)
+      std::memcpy(out + j, from + j * static_cast<Index>(sizeof(T)), static_cast<std::size_t>(cols - j) * sizeof(T));
   } else {
     for (Index j = 0; j < cols; ++j) {
       auto const value = load<From>(from + j * static_cast<Index>(sizeof(From)));
@@ -63,25 +78,42 @@ template <DecodeTarget T>
 void decode_row(Storage storage, std::byte const* row, Index cols, T* out) noexcept {
   assert(cols % block_elements(storage) == 0 && !has_scales(storage));
   switch (storage) {
-    case Storage::f64: return detail::decode_plain<double>(row, cols, out);
-    case Storage::f32: return detail::decode_plain<float>(row, cols, out);
-    case Storage::f16: return detail::decode_plain<f16>(row, cols, out);
-    case Storage::bf16: return detail::decode_plain<bf16>(row, cols, out);
-    case Storage::q8_0: return detail::decode_blocks<detail::DecodeQ8_0>(row, cols, out);
-    case Storage::q4_0: return detail::decode_blocks<detail::DecodeQ4_0>(row, cols, out);
-    case Storage::q4_1: return detail::decode_blocks<detail::DecodeQ4_1>(row, cols, out);
-    case Storage::q5_0: return detail::decode_blocks<detail::DecodeQ5_0>(row, cols, out);
-    case Storage::q5_1: return detail::decode_blocks<detail::DecodeQ5_1>(row, cols, out);
-    case Storage::q4_k: return detail::decode_blocks<detail::DecodeQ4K>(row, cols, out);
-    case Storage::q5_k: return detail::decode_blocks<detail::DecodeQ5K>(row, cols, out);
-    case Storage::q6_k: return detail::decode_blocks<detail::DecodeQ6K>(row, cols, out);
-    case Storage::q2_k: return detail::decode_blocks<detail::DecodeQ2K>(row, cols, out);
-    case Storage::q3_k: return detail::decode_blocks<detail::DecodeQ3K>(row, cols, out);
-    case Storage::iq4_nl: return detail::decode_blocks<detail::DecodeIq4Nl>(row, cols, out);
-    case Storage::iq4_xs: return detail::decode_blocks<detail::DecodeIq4Xs>(row, cols, out);
+    case Storage::f64:
+      return detail::decode_plain<double>(row, cols, out);
+    case Storage::f32:
+      return detail::decode_plain<float>(row, cols, out);
+    case Storage::f16:
+      return detail::decode_plain<f16>(row, cols, out);
+    case Storage::bf16:
+      return detail::decode_plain<bf16>(row, cols, out);
+    case Storage::q8_0:
+      return detail::decode_blocks<detail::LanesQ8_0>(row, cols, out);
+    case Storage::q4_0:
+      return detail::decode_blocks<detail::LanesQ4_0>(row, cols, out);
+    case Storage::q4_1:
+      return detail::decode_blocks<detail::LanesQ4_1>(row, cols, out);
+    case Storage::q5_0:
+      return detail::decode_blocks<detail::DecodeQ5_0>(row, cols, out);
+    case Storage::q5_1:
+      return detail::decode_blocks<detail::DecodeQ5_1>(row, cols, out);
+    case Storage::q4_k:
+      return detail::decode_blocks<detail::DecodeQ4K>(row, cols, out);
+    case Storage::q5_k:
+      return detail::decode_blocks<detail::DecodeQ5K>(row, cols, out);
+    case Storage::q6_k:
+      return detail::decode_blocks<detail::DecodeQ6K>(row, cols, out);
+    case Storage::q2_k:
+      return detail::decode_blocks<detail::DecodeQ2K>(row, cols, out);
+    case Storage::q3_k:
+      return detail::decode_blocks<detail::DecodeQ3K>(row, cols, out);
+    case Storage::iq4_nl:
+      return detail::decode_blocks<detail::DecodeIq4Nl>(row, cols, out);
+    case Storage::iq4_xs:
+      return detail::decode_blocks<detail::DecodeIq4Xs>(row, cols, out);
     case Storage::nf4:
     case Storage::fp4:
-    case Storage::int8: return;
+    case Storage::int8:
+      return;
   }
 }
 
@@ -97,7 +129,8 @@ void decode_rows(StoredMatrix const& matrix, Index begin, Index end, MatrixView<
     return;
   }
   Index const stride = matrix.row_bytes();
-  for (Index r = begin; r < end; ++r) decode_row(matrix.storage, matrix.data + r * stride, matrix.cols, out.row(r - begin));
+  for (Index r = begin; r < end; ++r)
+    decode_row(matrix.storage, matrix.data + r * stride, matrix.cols, out.row(r - begin));
 }
 
 }  // namespace graft

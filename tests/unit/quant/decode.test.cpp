@@ -90,6 +90,29 @@ TEST_CASE("decode: blocks may lie at any address") {
   }
 }
 
+TEST_CASE("decode: floats and bf16, in vectors, are the plain decoder's values; rows of several pieces") {
+  for (Storage const storage : block_formats) {
+    CAPTURE(name(storage));
+    Index const cols = 5 * 256;
+    std::vector<std::byte> row(static_cast<std::size_t>(row_bytes(storage, cols)));
+    std::uint32_t random = 7;
+    for (std::byte& byte : row) byte = static_cast<std::byte>((random = random * 1664525 + 1013904223) >> 24);
+    std::vector<double> plain(cols);
+    std::vector<float> wide(cols);
+    std::vector<bf16> narrow(cols);
+    decode_row(storage, row.data(), cols, plain.data());
+    decode_row(storage, row.data(), cols, wide.data());
+    decode_row(storage, row.data(), cols, narrow.data());
+    Index different = 0;
+    for (std::size_t j = 0; j < plain.size(); ++j) {
+      auto const value = static_cast<float>(plain[j]);
+      bool const nan = std::isnan(value) && std::isnan(wide[j]) && std::isnan(to_float(narrow[j]));
+      different += nan || (same_bits(wide[j], value) && narrow[j] == to_bf16(value)) ? 0 : 1;
+    }
+    CHECK(different == 0);
+  }
+}
+
 TEST_CASE("decode: all 65536 halves widen as to_float does") {
   Index different = 0;
   for (std::uint32_t bits = 0; bits < 0x10000; ++bits) {

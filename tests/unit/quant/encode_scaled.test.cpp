@@ -106,6 +106,30 @@ TEST_CASE("decode: any panel of rows alone gives the rows of the whole, though b
   }
 }
 
+TEST_CASE("decode: nf4 and fp4 are level times scale, wherever rows cut the blocks and however small the scales are") {
+  for (Storage const storage : {Storage::nf4, Storage::fp4})
+    for (Index const cols : {2, 14, 16, 30, 34, 62, 66, 98, 130, 398})
+      for (float const magnitude : {1.0f, 3e-38f}) {  // times a level: subnormal floats
+        CAPTURE(name(storage));
+        CAPTURE(cols);
+        Index const rows = 7;
+        std::vector<float> values(static_cast<std::size_t>(rows * cols));
+        std::uint32_t random = 1;
+        for (float& value : values) value = magnitude * static_cast<float>(static_cast<std::int32_t>(random = random * 1664525 + 1013904223)) * 0x1p-31f;
+        HostTensor const tensor = encode_4bit({storage, 32, false}, values, {rows, cols});
+        auto const wide = decoded(tensor.matrix());
+        auto const narrow = decoded<bf16>(tensor.matrix());
+        Index different = 0;
+        for (Index i = 0; i < rows * cols; ++i) {
+          auto const byte = static_cast<unsigned>(tensor.data[i / 2]);
+          float const expected = detail::levels_of(storage)[i % 2 == 0 ? byte >> 4 : byte & 15] * tensor.scales->scale(i / 32);
+          auto const at = static_cast<std::size_t>(i);
+          different += wide[at] == expected && narrow[at] == to_bf16(expected) ? 0 : 1;
+        }
+        CHECK(different == 0);
+      }
+}
+
 TEST_CASE("maps and means: those of create_dynamic_map and torch.mean, to the bit") {
   TensorFile const maps(fixtures / "bitsandbytes" / "maps.safetensors");
   auto const equal = [&](char const* name, DynamicMap const& map) {

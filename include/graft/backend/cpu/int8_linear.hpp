@@ -6,8 +6,8 @@
 #include <graft/backend/cpu/int8_product.hpp>
 #include <graft/backend/cpu/int8_quantize.hpp>
 #include <graft/backend/cpu/int8_weights.hpp>
-#include <graft/backend/cpu/stored_lanes.hpp>
 #include <graft/backend/cpu/workspace.hpp>
+#include <graft/quant/decode.hpp>
 #include <graft/quant/storage.hpp>
 
 #include <algorithm>
@@ -63,7 +63,7 @@ inline void int8_forward(Workspace& workspace, In<float> x, StoredMatrix const& 
     Index const end = std::min(w.rows, first + rows);
     parallel_blocks(end - first, int8_lanes, [&](Index from, Index to) {
       Out<float> const decoded(per_thread.mine().take<float>(int8_lanes * w.cols), to - from, w.cols);
-      decode_rows_quickly(w, first + from, first + to, decoded);
+      decode_rows(w, first + from, first + to, decoded);
       pack_int8_rows(decoded, strips + from / int8_lanes * blocks);
     });
     int8_multiply(operand, 0, strips, blocks, false, y.cols_between(first, end));
@@ -83,7 +83,7 @@ inline void int8_backward_input(Workspace& workspace, In<float> dy, StoredMatrix
     parallel_for(blocks, [&](Index b) {
       Index const row = (first + b) * int8_block, end = std::min(w.rows, row + int8_block);
       Out<float> const decoded(per_thread.mine().take<float>(int8_block * w.cols), end - row, w.cols);
-      decode_rows_quickly(w, row, end, decoded);
+      decode_rows(w, row, end, decoded);
       pack_int8_cols(decoded, strips + b, blocks);
     });
     int8_multiply(operand, first, strips, blocks, true, dx);

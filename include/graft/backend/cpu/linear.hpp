@@ -8,8 +8,8 @@
 #include <graft/backend/cpu/int8_linear.hpp>
 #include <graft/backend/cpu/panel_dot.hpp>
 #include <graft/backend/cpu/stored_dot.hpp>
-#include <graft/backend/cpu/stored_lanes.hpp>
 #include <graft/backend/precision.hpp>
+#include <graft/core/bf16_rounding.hpp>
 #include <graft/quant/decode.hpp>
 
 #include <algorithm>
@@ -31,7 +31,7 @@ template <Scalar T>
 template <class E, class T>
 void convert_row(T const* from, Index n, bool rounded, E* to) {
   if constexpr (std::is_same_v<E, bf16>) {
-    for (Index c = 0; c < n; ++c) to[c] = to_bf16(from[c]);
+    round_to_bf16(from, n, to);
   } else if (rounded) {
     for (Index c = 0; c < n; ++c) to[c] = static_cast<E>(to_float(to_bf16(static_cast<float>(from[c]))));
   } else {
@@ -144,7 +144,7 @@ struct CpuLinear {
   /// Rows [begin, end) of w as E.
   template <class E>
   static void decode(StoredMatrix const& w, Index begin, Index end, bool rounded, Out<E> panel) {
-    decode_rows_quickly(w, begin, end, panel);
+    decode_rows(w, begin, end, panel);
     if constexpr (!std::is_same_v<E, bf16>)
       if (rounded)
         for (Index r = 0; r < panel.rows; ++r) convert_row(panel.row(r), panel.cols, true, panel.row(r));

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <graft/backend/cpu/bf16_pairs.hpp>
-#include <graft/backend/cpu/lanes.hpp>
 #include <graft/core/view.hpp>
+#include <graft/quant/lanes.hpp>
 
 #include <algorithm>
 #include <cassert>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <graft/backend/cpu/stored_lanes.hpp>
+#include <graft/quant/stored_lanes.hpp>
 #include <graft/core/view.hpp>
 #include <graft/quant/decode.hpp>
 

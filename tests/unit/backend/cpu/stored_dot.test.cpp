@@ -68,21 +68,4 @@ TEST_CASE("stored_dot: the bits do not depend on how many rows a task has, or ho
 #endif
 }
 
-TEST_CASE("stored_lanes: rows decoded to bf16 in registers are the decoded floats rounded") {
-  Rng rng(5);
-  Index const rows = 3;
-  for (auto const storage : all_storages)
-    for (Index const cols : {Index{256}, Index{2304}, Index{100}}) {
-      if (cols % block_elements(storage) != 0) continue;
-      auto const bytes = stored_weights(storage, rows, cols, rng);
-      StoredMatrix const w{storage, bytes.data(), rows, cols};
-      std::vector<float> floats(static_cast<std::size_t>(rows * cols));
-      std::vector<bf16> quick(floats.size());
-      decode_rows(w, 0, rows, Out<float>(floats.data(), rows, cols));
-      detail::decode_rows_quickly(w, 0, rows, Out<bf16>(quick.data(), rows, cols));
-      INFO(name(storage), ' ', cols);
-      CHECK(std::equal(floats.begin(), floats.end(), quick.begin(), [](float x, bf16 y) { return to_bf16(x) == y; }));
-    }
-}
-
 }  // namespace graft::test

@@ -27,19 +27,6 @@ struct Lanes {
   static Lanes all(float x) { return {_mm512_set1_ps(x)}; }
   static Lanes load(float const* from) { return {_mm512_loadu_ps(from)}; }
   void store(float* to) const { _mm512_storeu_ps(to, values); }
-  /// Rounded to nearest even, as `to_bf16`; with AVX512_BF16 denormals become 0, as its products take them.
-  void store(bf16* to) const {
-#ifdef __AVX512BF16__
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(values)));
-#else
-    auto const bits = _mm512_castps_si512(values);
-    auto const odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
-    auto const rounded = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
-    auto const quiet = _mm512_or_si512(bits, _mm512_set1_epi32(0x400000));
-    auto const words = _mm512_mask_blend_epi32(_mm512_cmp_ps_mask(values, values, _CMP_UNORD_Q), rounded, quiet);
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_cvtepi32_epi16(_mm512_srli_epi32(words, 16)));
-#endif
-  }
   /// 16 integers of 8 bits, signed.
   static Lanes of(__m128i bytes) { return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes))}; }
   /// a·b + c
@@ -55,16 +42,6 @@ struct Lanes {
   static Lanes all(float x) { return {_mm256_set1_ps(x)}; }
   static Lanes load(float const* from) { return {_mm256_loadu_ps(from)}; }
   void store(float* to) const { _mm256_storeu_ps(to, values); }
-  /// Rounded to nearest even, as `to_bf16`.
-  void store(bf16* to) const {
-    auto const bits = _mm256_castps_si256(values);
-    auto const odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
-    auto const rounded = _mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff)));
-    auto const quiet = _mm256_or_si256(bits, _mm256_set1_epi32(0x400000));
-    auto const nan = _mm256_castps_si256(_mm256_cmp_ps(values, values, _CMP_UNORD_Q));
-    auto const words = _mm256_srli_epi32(_mm256_blendv_epi8(rounded, quiet, nan), 16);
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm_packus_epi32(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1)));
-  }
   /// The lower 8 integers of 8 bits, signed.
   static Lanes of(__m128i bytes) { return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes))}; }
   static Lanes fused(Lanes a, Lanes b, Lanes c) { return {_mm256_fmadd_ps(a.values, b.values, c.values)}; }
