@@ -11,6 +11,7 @@ void add_reward(CLI::App& app);
 void add_score(CLI::App& app);
 void add_grpo(CLI::App& app);
 void add_ppo(CLI::App& app);
+void add_online_dpo(CLI::App& app);
 void add_dpo(CLI::App& app);
 void add_kto(CLI::App& app);
 void add_rlhf(CLI::App& app);

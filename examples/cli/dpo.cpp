@@ -27,7 +27,7 @@ static graft::PreferenceDataOptions preference_options(DpoFlags const& flags, gr
 }
 
 void run_dpo(DpoFlags const& flags, Session& session) {
-  graft::Dpo<graft::ObjectiveSum> const loss = loss_of(flags);
+  graft::Dpo<graft::ObjectiveSum> const loss = loss_of(flags, flags.beta);
   auto const options = preference_options(flags, session.tokenizer());
   graft::PreferenceData data(flags.data, session.tokenizer(), options);
   std::cerr << data.report();
@@ -35,7 +35,7 @@ void run_dpo(DpoFlags const& flags, Session& session) {
   session.model->set_recompute(recompute_of(flags));
   std::filesystem::create_directories(flags.output);
 
-  AnswerReference reference = reference_of(flags, session);
+  PolicyReference reference = reference_of(flags, flags.reference, session);
   bool const needed = loss.needs_reference();
   HeldOutPreferences<graft::PreferenceData> held_out(flags, session, reference, needed, options);
   if (needed) precompute(flags, reference, data.dataset());

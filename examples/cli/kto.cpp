@@ -66,7 +66,7 @@ static void kto(KtoFlags const& flags) {
   auto& model = *session.model;
   model.set_recompute(recompute_of(flags));
   std::filesystem::create_directories(flags.output);
-  AnswerReference reference = reference_of(flags, session);
+  PolicyReference reference = reference_of(flags, flags.reference, session);
   HeldOutPreferences<graft::UnpairedData> held_out(flags, session, reference, true, options);
   precompute(flags, reference, data.dataset());
 

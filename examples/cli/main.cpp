@@ -29,6 +29,7 @@ int main(int argc, char** argv) {
   cli::add_reward(app);
   cli::add_grpo(app);
   cli::add_ppo(app);
+  cli::add_online_dpo(app);
   cli::add_dpo(app);
   cli::add_kto(app);
   cli::add_rlhf(app);

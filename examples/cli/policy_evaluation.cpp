@@ -48,10 +48,10 @@ PolicyEvaluation evaluate_policy(std::string const& name, EvaluationFlags const&
   auto const prompts = read_policy_prompts(flags.data, "answer", session, flags.model, flags.max_length - flags.max_new_tokens);
   graft::RolloutOptions options{.samples = 1, .generation = {.max_new_tokens = flags.max_new_tokens, .stop_ids = prompts.prompts.stop_ids, .batch = 16}};
   auto const rollout = graft::draw_rollout(*session.model, prompts.prompts.ids, options);
-  PolicyFlags rewards;
+  RolloutFlags rewards;
   rewards.rewards = flags.rewards;
   rewards.reward_models = flags.reward_models;
-  rewards.learning.tokens_per_batch = 1024;
+  rewards.tokens_per_batch = 1024;
   auto const scores = PolicyRewards(rewards, session)(rollout, prompts);
   result.rewards = scores;
   auto const interval = graft::bootstrap_mean(scores);

@@ -4,76 +4,27 @@
 namespace cli {
 
 void add_policy_flags(CLI::App& app, PolicyFlags& flags, FlagGroups const& groups) {
-  auto& sampling = flags.rollout.generation.sampling;
+  add_rollout_flags(app, flags, groups);
   auto& learning = flags.learning;
-  auto* rollout = app.add_option_group("rollout");
-  rollout->add_option("--num-generations", flags.rollout.samples, "completions of each prompt")->check(CLI::PositiveNumber)->capture_default_str();
-  rollout->add_option("--max-completion-length", flags.rollout.generation.max_new_tokens, "tokens of a completion at most")
-      ->check(CLI::PositiveNumber)->capture_default_str();
-  rollout->add_option("--temperature", sampling.temperature, "divides the logits, in drawing and in learning")->capture_default_str();
-  rollout->add_option("--top-k", sampling.top_k, "draw from the k most probable tokens only; 0: all")->capture_default_str();
-  rollout->add_option("--top-p", sampling.top_p, "draw from the most probable tokens with this mass only")->capture_default_str();
-  rollout->add_option("--min-p", sampling.min_p, "draw from tokens with this share of the largest probability only")->capture_default_str();
-  rollout->add_option("--missing-eos-penalty", learning.missing_eos_penalty, "taken from the reward of a completion that was cut")->capture_default_str();
-  rollout->add_flag("--mask-truncated-completions", learning.mask_truncated_completions, "learn nothing from completions that were cut");
-  rollout->add_flag("--save-rollouts", flags.save_rollouts, "keep each rollout as OUTPUT/rollouts/rollout-<step>.safetensors");
-
-  auto* reward = app.add_option_group("reward");
-  reward->add_option("--reward", flags.rewards,
-                     "what a completion is worth: exact_match, json_valid, arithmetic_answer, length_penalty:FREE:LIMIT, "
-                     "repetition_penalty[:N]; several are added up")
-      ->delimiter(',');
-  reward->add_option("--reward-model", flags.reward_models, "PEFT directory of a reward model, from graft reward; on the same base, added to the others")
-      ->delimiter(',');
-  reward->add_option("--reward-weights", flags.reward_weights, "factor of each --reward, then of each --reward-model; default: 1 each")->delimiter(',');
-  reward->add_option("--answer-field", flags.answer_field, "key of a record's expected answer")->capture_default_str();
-  reward->add_option("--judge", flags.judge, "another reward, watched and not learnt from: see --judge-window");
-
   auto* learn = groups.optimization;
   learn->add_option("--num-iterations", learning.num_iterations, "passes over a rollout")->check(CLI::PositiveNumber)->capture_default_str();
   learn->add_option("--num-mini-batches", learning.num_mini_batches, "optimizer steps of a pass")->check(CLI::PositiveNumber)->capture_default_str();
-  learn->add_option("--tokens-per-batch", learning.tokens_per_batch, "tokens in memory at once; changes rounding only")
-      ->check(CLI::PositiveNumber)->capture_default_str();
   learn->add_option("--epsilon", learning.loss.epsilon, "the ratio is clipped at 1 - epsilon and 1 + epsilon")->capture_default_str();
   learn->add_option("--epsilon-high", learning.loss.epsilon_high, "another bound above; 0: the same")->capture_default_str();
   learn->add_option("--entropy-coef", learning.loss.entropy_coef, "factor of the entropy bonus")->capture_default_str();
   learn->add_option("--beta", learning.kl.coefficient, "factor of the KL to the reference")->check(CLI::NonNegativeNumber)->capture_default_str();
-  learn->add_option("--reference", flags.reference, "initial: the policy as it begins; base: the model without adapter")
-      ->check(CLI::IsMember({"initial", "base"}))->capture_default_str();
   learn->add_option("--kl-target", learning.kl.target, "KL of a completion that beta is steered to; 0: beta stays")->capture_default_str();
   learn->add_option("--kl-horizon", learning.kl.horizon, "completions that 20 % more or less of beta take")->capture_default_str();
-
-  auto* guards = app.add_option_group("guards, which end a run; 0: off");
-  guards->add_option("--max-kl", flags.guards.max_kl, "objective/kl above it")->capture_default_str();
-  guards->add_option("--min-entropy", flags.guards.min_entropy, "entropy of a token below it")->capture_default_str();
-  guards->add_option("--max-repetition", flags.guards.max_repetition, "share of repeated 4-grams above it")->capture_default_str();
-  guards->add_option("--max-clipped-ratio", flags.guards.max_clipped_ratio, "share of cut completions above it")->capture_default_str();
-  guards->add_option("--judge-window", flags.guards.judge_window, "iterations over which the reward rose while the judge's fell")->capture_default_str();
+  learn->add_flag("--mask-truncated-completions", learning.mask_truncated_completions, "learn nothing from completions that were cut");
 }
 
 RunOptions policy_options(PolicyFlags const& flags) {
-  RunOptions options = options_of(flags);
+  RunOptions options = rollout_options(flags);
   auto const set = [&](char const* name, auto const& value) { set_option(options, name, value); };
-  auto const& sampling = flags.rollout.generation.sampling;
   auto const& learning = flags.learning;
-  std::string rewards;
-  for (auto const& name : flags.rewards) rewards += (rewards.empty() ? "" : ",") + name;
-  for (double const weight : flags.reward_weights) rewards += " " + std::to_string(weight);
-  set("reward", rewards);
-  set("reward-model", CLI::detail::join(flags.reward_models, ","));
-  set("reference", flags.reference);
-  set("answer-field", flags.answer_field);
-  set("num-generations", flags.rollout.samples);
-  set("max-completion-length", flags.rollout.generation.max_new_tokens);
-  set("temperature", sampling.temperature);
-  set("top-k", sampling.top_k);
-  set("top-p", sampling.top_p);
-  set("min-p", sampling.min_p);
-  set("missing-eos-penalty", learning.missing_eos_penalty);
   set("mask-truncated-completions", learning.mask_truncated_completions);
   set("num-iterations", learning.num_iterations);
   set("num-mini-batches", learning.num_mini_batches);
-  set("tokens-per-batch", learning.tokens_per_batch);
   set("advantages", static_cast<int>(learning.advantages));
   set("scale-rewards", static_cast<int>(learning.scale_rewards));
   set("normalize-advantages", learning.normalize_advantages);

@@ -7,8 +7,8 @@
 
 namespace cli {
 
-PolicyRewards::PolicyRewards(PolicyFlags const& flags, Session const& session)
-    : session_(&session), tokens_per_batch_(flags.learning.tokens_per_batch), weights_(flags.reward_weights) {
+PolicyRewards::PolicyRewards(RolloutFlags const& flags, Session const& session)
+    : session_(&session), tokens_per_batch_(flags.tokens_per_batch), weights_(flags.reward_weights) {
   auto const count = flags.rewards.size() + flags.reward_models.size();
   graft::require(count > 0, "reward", "needs a --reward or a --reward-model to learn from");
   graft::require(weights_.empty() || weights_.size() == count, "reward", "--reward-weights needs a factor for each of ", count,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "policy_flags.hpp"
 #include "policy_prompts.hpp"
+#include "rollout_flags.hpp"
 
 #include <graft/loss/metrics.hpp>
 #include <graft/train/reward_model.hpp>
@@ -16,7 +16,7 @@ namespace cli {
 class PolicyRewards {
  public:
   /// Errors: no reward at all; weights that are not one for each.
-  PolicyRewards(PolicyFlags const& flags, Session const& session);
+  PolicyRewards(RolloutFlags const& flags, Session const& session);
 
   /// The reward of every sequence of a rollout whose records are indices into `prompts`. The mean of each reward goes to `metrics`
   /// as rewards/<its name>, where there are several.

@@ -14,20 +14,9 @@
 
 namespace cli {
 
-using AnswerReference = graft::ReferencePolicy<Model>;
-
-/// The reference that the flags name, of the session's model as it is now. Error: a base without adapter where there is none.
-[[nodiscard]] inline AnswerReference reference_of(PreferenceFlags const& flags, Session& session) {
-  bool const fresh = flags.method == "lora" && flags.init_adapter.empty() && flags.modules_to_save.empty() && flags.bias == "none";
-  auto const kind = flags.reference == "base" ? graft::ReferenceKind::base : graft::ReferenceKind::initial;
-  graft::require(kind == graft::ReferenceKind::initial || flags.method == "lora", "reference",
-                 "--reference base is the model without its adapter: --method full has none");
-  return AnswerReference(*session.model, kind, fresh);
-}
-
 /// With --precompute-ref-log-probs: asks the reference about all records first.
 template <class Dataset>
-void precompute(PreferenceFlags const& flags, AnswerReference& reference, Dataset const& dataset) {
+void precompute(PreferenceFlags const& flags, PolicyReference& reference, Dataset const& dataset) {
   if (!flags.precompute_ref_log_probs) return;
   auto const cache = std::filesystem::path(flags.output) / "reference.safetensors";
   std::cerr << (reference.precompute(dataset, cache) ? "read" : "computed") << " the reference's log-probabilities (" << cache.string()
@@ -40,7 +29,7 @@ class HeldOutPreferences {
  public:
   /// `needed`: whether anybody asks the reference.
   template <class Options>
-  HeldOutPreferences(PreferenceFlags const& flags, Session& session, AnswerReference reference, bool needed, Options options)
+  HeldOutPreferences(PreferenceFlags const& flags, Session& session, PolicyReference reference, bool needed, Options options)
       : model_(&*session.model), reference_(std::move(reference)), needed_(needed) {
     if (flags.eval_data.empty()) return;
     options.shuffle = false;
@@ -51,7 +40,7 @@ class HeldOutPreferences {
   }
   [[nodiscard]] bool present() const { return data_.has_value(); }
   [[nodiscard]] Data& data() { return *data_; }
-  [[nodiscard]] AnswerReference& reference() { return reference_; }
+  [[nodiscard]] PolicyReference& reference() { return reference_; }
 
   template <class Loss>
   [[nodiscard]] graft::EvaluationSummary evaluate(Loss const& loss) {
@@ -69,7 +58,7 @@ class HeldOutPreferences {
 
  private:
   Model* model_;
-  AnswerReference reference_;
+  PolicyReference reference_;
   bool needed_;
   std::optional<Data> data_;
 };

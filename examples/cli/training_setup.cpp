@@ -56,6 +56,13 @@ graft::Selected adapter_of(TrainingFlags const& flags) {
                       .alpha_pattern = pattern_of<double>(flags.alpha_pattern, "--alpha-pattern")}};
 }
 
+PolicyReference reference_of(TrainingFlags const& flags, std::string const& kind, Session& session) {
+  bool const fresh = flags.method == "lora" && flags.init_adapter.empty() && flags.modules_to_save.empty() && flags.bias == "none";
+  graft::require(kind == "initial" || flags.method == "lora", "reference",
+                 "--reference base is the model without its adapter: --method full has none");
+  return PolicyReference(*session.model, kind == "base" ? graft::ReferenceKind::base : graft::ReferenceKind::initial, fresh);
+}
+
 graft::Recompute recompute_of(TrainingFlags const& flags) {
   return flags.recompute == "full"        ? graft::Recompute::full
          : flags.recompute == "selective" ? graft::Recompute::selective

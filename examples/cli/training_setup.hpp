@@ -8,19 +8,25 @@
 #include <graft/loss/token_batch.hpp>
 #include <graft/model/transformer.hpp>
 #include <graft/optim/any_optimizer.hpp>
+#include <graft/train/reference_policy.hpp>
 
 #include <algorithm>
+#include <string>
 #include <vector>
 
 namespace cli {
 
 using Optimizer = graft::AnyOptimizer<float, Backend>;
+using PolicyReference = graft::ReferencePolicy<Model>;
 
 /// The adapter that the flags, or the directory to start from, describe.
 [[nodiscard]] graft::Selected adapter_of(TrainingFlags const& flags);
 
 /// The optimizer that the flags name, at work on these parameters.
 [[nodiscard]] Optimizer bind_optimizer(TrainingFlags const& flags, graft::Trainable<float, Backend> const& trainable);
+
+/// The reference `kind`, initial or base, of the session's model as it is now. Error: a base without adapter where there is none.
+[[nodiscard]] PolicyReference reference_of(TrainingFlags const& flags, std::string const& kind, Session& session);
 
 [[nodiscard]] graft::Recompute recompute_of(TrainingFlags const& flags);
 

@@ -20,7 +20,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 # In this order: rotary scalings, combinations and variants of LoRA use files of the first, preferences those of make_sft_data.
 SCRIPTS = ("make_llama.py", "make_sft_data.py", "make_families.py", "make_rope_scaling.py", "make_optimizers.py", "make_losses.py",
-           "make_preference_losses.py", "make_preference_data.py", "make_policy.py", "make_ppo.py", "make_combinations.py",
+           "make_preference_losses.py", "make_preference_data.py", "make_online_dpo.py", "make_policy.py", "make_ppo.py", "make_combinations.py",
            "make_lora_variants.py", "make_low_rank_start.py", "make_sampling.py", "make_reward.py", "make_bitsandbytes.py",
            "tokenizer_corpus.py fixtures", "chat_goldens.py", "gguf_blocks.py")
 FOLDERS = ("llama_tiny", "llama_tiny_untied", "llama_tiny_bias", "qwen2_tiny", "qwen3_tiny", "mistral_tiny", "gemma3_tiny",

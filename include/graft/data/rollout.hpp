@@ -51,6 +51,14 @@ struct Rollout {
                                   static_cast<std::size_t>(completion_length(s)));
   }
 
+  /// The rewards, those of completions that did not finish less a penalty. (S)
+  [[nodiscard]] std::vector<double> scores(double missing_eos_penalty) const {
+    auto result = rewards;
+    for (std::size_t s = 0; s < result.size(); ++s)
+      if (finished[s] == 0) result[s] -= missing_eos_penalty;
+    return result;
+  }
+
   /// Adds one sequence. Errors: [rollout] an empty prompt or completion.
   void add(std::span<std::int32_t const> prompt_ids, std::span<std::int32_t const> completion_ids, bool is_finished, Index record) {
     require(!prompt_ids.empty() && !completion_ids.empty(), "rollout", "a prompt and its completion must have tokens: got ",

@@ -74,16 +74,6 @@ template <class Model>
   return joint;
 }
 
-/// The reference is the base, with the policy's adapter off. A policy that goes on from an adapter, such as SFT's, is held to that
-/// with a `ReferencePolicy` instead.
-struct BaseReference {
-  /// Calls f(adapters) while the policy's model is the reference.
-  template <class F>
-  void during(F&& f) const {
-    f(false);
-  }
-};
-
 /// Fills in log-probabilities of the policy and, where a KL is asked for, of the reference, and
 /// the critic's values. Where a rollout is used for a single step its own pass yields the policy's, and none is made here.
 template <class Model, class Critic = NoCritic, class KlReference = BaseReference>
@@ -96,9 +86,7 @@ void score_for_learning(Model& policy, Rollout& rollout, PolicyGradient const& s
     if (shared) rollout.values = std::move(scores.values);
   }
   if (spec.kl.coefficient > 0 || spec.kl.target > 0)
-    reference.during([&](bool adapters) {
-      rollout.ref_logprobs = score_rollout(policy, rollout, {.adapters = adapters}, spec.tokens_per_batch).logprobs;
-    });
+    score_reference(policy, rollout, reference, spec.tokens_per_batch);
   if constexpr (!std::is_same_v<Critic, SharedCritic> && !std::is_same_v<Critic, NoCritic>)
     rollout.values = score_rollout(*critic.model, rollout, {.heads = Heads::score}, spec.tokens_per_batch).values;
 }
@@ -115,25 +103,15 @@ inline void compute_advantages(Rollout& rollout, PolicyGradient const& spec, Pol
   row.reward_std = std::sqrt(scored.variance);
   row.kl_coef = spec.kl.coefficient;
 
-  auto scores = rollout.rewards;
-  for (std::size_t s = 0; s < sequences; ++s)
-    if (rollout.finished[s] == 0) scores[s] -= spec.missing_eos_penalty;
+  auto scores = rollout.scores(spec.missing_eos_penalty);
   std::vector<double> penalty(tokens, 0);
   auto const over_sequence = [&](std::vector<double> const& of_tokens, std::size_t s) {
     return std::accumulate(of_tokens.begin() + rollout.completions[s], of_tokens.begin() + rollout.completions[s + 1], 0.0);
   };
-  if (!rollout.logprobs.empty() && !rollout.ref_logprobs.empty()) {
-    std::vector<double> k1(tokens);
-    for (std::size_t t = 0; t < tokens; ++t) {
-      k1[t] = rollout.logprobs[t] - rollout.ref_logprobs[t];
-      if (spec.kl_in_reward())
-        penalty[t] = spec.kl.coefficient * kl_estimate(spec.reward_kl, rollout.logprobs[t], rollout.ref_logprobs[t]);
-    }
-    row.objective_kl = std::accumulate(k1.begin(), k1.end(), 0.0) / static_cast<double>(sequences);
-  }
-  if (!rollout.entropies.empty())
-    row.objective_entropy =
-        std::accumulate(rollout.entropies.begin(), rollout.entropies.end(), 0.0) / static_cast<double>(sequences);
+  describe_scores(rollout, row);
+  if (spec.kl_in_reward() && !rollout.logprobs.empty() && !rollout.ref_logprobs.empty())
+    for (std::size_t t = 0; t < tokens; ++t)
+      penalty[t] = spec.kl.coefficient * kl_estimate(spec.reward_kl, rollout.logprobs[t], rollout.ref_logprobs[t]);
   if (spec.kl_in_reward()) {
     row.non_score_reward = -std::accumulate(penalty.begin(), penalty.end(), 0.0) / static_cast<double>(sequences);
     row.rlhf_reward = detail::scored_moments(scores).mean + row.non_score_reward;

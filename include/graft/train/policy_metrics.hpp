@@ -8,7 +8,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <limits>
+#include <numeric>
 #include <set>
 #include <span>
 #include <vector>
@@ -99,6 +101,15 @@ inline void describe_rollout(Rollout const& rollout, PolicyRow& row) {
   }
   row.completion_tokens = static_cast<double>(rollout.completion_tokens());
   row.prompt_tokens = static_cast<double>(rollout.tokens()) - row.completion_tokens;
+}
+
+/// Fills in the KL to the reference and the policy's entropy, of a completion, where the rollout has them.
+inline void describe_scores(Rollout const& rollout, PolicyRow& row) {
+  auto const of_completion = [&](double sum) { return sum / static_cast<double>(rollout.sequences()); };
+  if (!rollout.logprobs.empty() && !rollout.ref_logprobs.empty())
+    row.objective_kl = of_completion(std::transform_reduce(rollout.logprobs.begin(), rollout.logprobs.end(), rollout.ref_logprobs.begin(),
+                                                           0.0, std::plus<>(), std::minus<>()));
+  if (!rollout.entropies.empty()) row.objective_entropy = of_completion(std::accumulate(rollout.entropies.begin(), rollout.entropies.end(), 0.0));
 }
 
 }  // namespace graft

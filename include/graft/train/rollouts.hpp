@@ -63,6 +63,22 @@ template <class Model>
   return scores;
 }
 
+/// The reference is the base, with the policy's adapter off. A policy that goes on from an adapter, such as SFT's, is held to that
+/// with a `ReferencePolicy` instead.
+struct BaseReference {
+  /// Calls f(adapters) while the policy's model is the reference.
+  template <class F>
+  void during(F&& f) const {
+    f(false);
+  }
+};
+
+/// Fills in the reference's log-probabilities of a rollout that the policy drew.
+template <class Model, class KlReference>
+void score_reference(Model& policy, Rollout& rollout, KlReference&& reference, Index tokens = 4096) {
+  reference.during([&](bool adapters) { rollout.ref_logprobs = score_rollout(policy, rollout, {.adapters = adapters}, tokens).logprobs; });
+}
+
 /// The reward that a model with a score head gives each whole sequence: the score of its last token. (S)
 template <class Model>
 [[nodiscard]] std::vector<double> reward_model_scores(Model& model, Rollout const& rollout, Index tokens = 4096) {

@@ -14,6 +14,7 @@
 #include <support/tiny_model.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 using namespace graft;
@@ -35,7 +36,7 @@ Rollout drawn(Model& model, Index samples, std::uint64_t seed, double temperatur
     rollout.rewards.push_back(static_cast<double>(std::ranges::count_if(completion, [](auto id) { return id % 2 == 0; })) /
                               static_cast<double>(completion.size()));
   }
-  rollout.ref_logprobs = score_rollout(model, rollout, {.adapters = false}).logprobs;
+  score_for_pairs(model, rollout);
   return rollout;
 }
 
@@ -59,6 +60,42 @@ TEST_CASE("online_dpo: of each prompt the best and the worst completion are a pa
   CHECK(message_of([&] { (void)preferred_pairs(rollout); }) == "[online_dpo] needs a reward for each of 9 completions: got 8");
   rollout.samples = 1;
   CHECK(message_of([&] { (void)preferred_pairs(rollout); }) == "[online_dpo] needs two samples or more of each prompt: got 1");
+}
+
+TEST_CASE("online_dpo: a row tells of all that was drawn, and of the loss where there was a pair") {
+  Rollout rollout;
+  rollout.samples = 2;
+  for (Index i = 0; i < 4; ++i) rollout.add(Ids{1, 2}, Ids{3, 4, 5}, i != 1, i / 2);
+  rollout.rewards = {4, 3, 7, 7};
+  rollout.logprobs.assign(12, -1);
+  rollout.ref_logprobs.assign(12, -1.5);
+  rollout.entropies.assign(12, 2);
+  OnlineDpo const spec{.missing_eos_penalty = 2};
+  auto const pairs = preferred_pairs(rollout, spec.missing_eos_penalty);
+  REQUIRE(pairs == std::vector<OnlinePair>{{0, 1}});
+  LossReport report{.value = 0.6};
+  report.metrics.add("rewards/margins", 5);
+  report.metrics.add("entropy", 9);
+  report.metrics.add("grad_norm", 3);
+  PolicyRow row;
+  describe_pairs(rollout, pairs, 0.1, spec, report, row);
+  CHECK(row.reward == 5.25);
+  CHECK(row.loss == 0.6);
+  CHECK(row.grad_norm == 3);
+  CHECK(row.objective_kl == doctest::Approx(1.5));
+  CHECK(row.objective_entropy == doctest::Approx(6));
+  CHECK(row.entropy == doctest::Approx(2));
+  CHECK(row.frac_reward_zero_std == 0.5);
+  CHECK(row.rlhf_reward == doctest::Approx(4.75 - 0.15));
+  CHECK(row.metrics["objective/scores"] == 4.75);
+  CHECK(row.metrics["objective/scores_margin"] == 1.5);  // 3 and 0
+  CHECK(row.metrics["val/contain_eos_token"] == 0.75);
+  CHECK(row.metrics["rewards/margins"] == 5);
+  PolicyRow nothing;
+  describe_pairs(rollout, {}, 0.1, spec, {}, nothing);
+  CHECK(std::isnan(nothing.loss));
+  CHECK(nothing.metrics["objective/scores_margin"] == 0);
+  CHECK(std::isnan(nothing.metrics["rewards/margins"]));
 }
 
 TEST_CASE("online_dpo: a step is that of DPO's loss on the pairs, at the rollout's temperature and however it is cut") {
