@@ -64,6 +64,7 @@ void run_policy(PolicyFlags const& flags, Session& session) {
     separate.emplace(flags.init_critic.empty() ? build_model_of(session, adapter_of(flags), flags.init_adapter) : build_reward_model(session, flags.init_critic));
     if (!separate->score_head()) separate->add_score_head({.seed = flags.seed});
     separate->set_recompute(recompute_of(flags));
+    page_activations(flags, *separate);
   }
   if (critic && flags.shared_critic) session.model->add_score_head({.seed = flags.seed});
   auto const trainable = separate ? graft::joint_trainable(*session.model, *separate) : session.model->trainable();

@@ -93,6 +93,7 @@ PolicyReference build_policy(RolloutFlags const& flags, Session& session) {
   fs::create_directories(flags.output);
   build(session, adapter_of(flags), flags.init_adapter);
   session.model->set_recompute(recompute_of(flags));
+  page_activations(flags, *session.model);
   return reference_of(flags, flags.reference, session);
 }
 

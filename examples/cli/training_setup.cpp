@@ -63,6 +63,13 @@ PolicyReference reference_of(TrainingFlags const& flags, std::string const& kind
   return PolicyReference(*session.model, kind == "base" ? graft::ReferenceKind::base : graft::ReferenceKind::initial, fresh);
 }
 
+std::filesystem::path page_directory(TrainingFlags const& flags) {
+  std::filesystem::path directory = flags.page_directory.empty() ? flags.output : flags.page_directory;
+  if (directory.empty()) directory = ".";  // graft plan, which writes nothing
+  std::filesystem::create_directories(directory);
+  return directory;
+}
+
 graft::Recompute recompute_of(TrainingFlags const& flags) {
   return flags.recompute == "full"        ? graft::Recompute::full
          : flags.recompute == "selective" ? graft::Recompute::selective

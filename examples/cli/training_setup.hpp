@@ -11,6 +11,7 @@
 #include <graft/train/reference_policy.hpp>
 
 #include <algorithm>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,9 @@ using PolicyReference = graft::ReferencePolicy<Model>;
 
 /// The reference `kind`, initial or base, of the session's model as it is now. Error: a base without adapter where there is none.
 [[nodiscard]] PolicyReference reference_of(TrainingFlags const& flags, std::string const& kind, Session& session);
+
+/// The directory for what is paged, which is made if need be.
+[[nodiscard]] std::filesystem::path page_directory(TrainingFlags const& flags);
 
 [[nodiscard]] graft::Recompute recompute_of(TrainingFlags const& flags);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <graft/core/pages.hpp>
 #include <graft/io/atomic_directory.hpp>
 #include <graft/io/peft.hpp>
 #include <graft/optim/bind.hpp>
@@ -8,6 +9,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <set>
 #include <string>
 #include <vector>
@@ -25,11 +27,28 @@ template <Scalar T, class B>
   return result;
 }
 
-/// State tensors in 8 bits, as they are.
+/// Takes a state tensor that was read or written out of memory, if it is in a mapped file.
 template <Scalar T>
-void append_codes(std::vector<StateTensor<T>> const& state, std::vector<TensorToWrite>& tensors) {
-  for (auto const& tensor : state)
-    if (!tensor.codes.empty()) tensors.push_back({tensor.name, "U8", tensor.shape, tensor.codes, {}});
+void drop_paged(StateTensor<T> const& tensor) {
+  if (!tensor.paged) return;
+  drop_pages(tensor.codes);
+  drop_pages(std::as_bytes(std::span(tensor.value.data, static_cast<std::size_t>(tensor.value.size()))));
+}
+
+/// All state tensors, those in 8 bits as they are.
+template <Scalar T, class B>
+[[nodiscard]] std::vector<TensorToWrite> state_to_write(B& backend, std::vector<StateTensor<T>> const& state) {
+  std::vector<TensorToWrite> tensors;
+  for (auto const& tensor : state) {
+    TensorToWrite entry{tensor.name, "U8", tensor.shape, {}, [codes = tensor.codes](AtomicFile& file) { file.write(codes); }};
+    if (tensor.codes.empty()) entry = tensors_to_write(as_trainable<T, B>(backend, {tensor}), std::identity{}).front();
+    tensors.push_back(entry);
+    if (tensor.paged) tensors.back().write = [tensor, write = entry.write](AtomicFile& file) {
+      write(file);
+      drop_paged(tensor);
+    };
+  }
+  return tensors;
 }
 
 /// Reads them back, and returns their names. Errors: one that is missing or has another size.
@@ -54,16 +73,9 @@ std::set<std::string, std::less<>> read_codes(std::vector<StateTensor<T>> const&
 template <class Model, class O>
 void save_checkpoint(std::filesystem::path const& directory, Model const& model, O const& optimizer,
                      TrainerState const& state) {
-  using T = typename Model::ScalarType;
   write_directory_atomically(directory, [&](std::filesystem::path const& fresh) {
-    std::vector<std::vector<T>> host;
-    auto const same = [](std::string const& name) { return name; };
-    write_safetensors(fresh / "trainable.safetensors", detail::tensors_to_write(model.trainable(), same, host));
-    host.clear();
-    auto const state_tensors = optimizer.tensors();
-    auto tensors = detail::tensors_to_write(detail::as_trainable(model.backend(), state_tensors), same, host);
-    detail::append_codes(state_tensors, tensors);
-    write_safetensors(fresh / "optimizer.safetensors", tensors);
+    write_safetensors(fresh / "trainable.safetensors", detail::tensors_to_write(model.trainable(), std::identity{}));
+    write_safetensors(fresh / "optimizer.safetensors", detail::state_to_write(model.backend(), optimizer.tensors()));
     write_trainer_state(fresh, state);
   });
 }
@@ -78,6 +90,7 @@ template <class Model, class O>
   auto const state_tensors = optimizer.tensors();
   detail::read_parameters(detail::as_trainable(model.backend(), state_tensors), file, same, "checkpoint",
                           detail::read_codes(state_tensors, file));
+  for (auto const& tensor : state_tensors) detail::drop_paged(tensor);
   optimizer.set_steps(state.step);
   return state;
 }
