@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "memory_layout.hpp"
 #include "policy_flags.hpp"
 #include "rollout_run.hpp"
 
