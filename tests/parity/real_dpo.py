@@ -50,7 +50,8 @@ def run_theirs(options, show) -> None:
                               train_sampling_strategy="sequential", per_device_train_batch_size=options.batch,
                               max_steps=options.steps, save_strategy="no", learning_rate=options.lr, lr_scheduler_type="constant",
                               optim="adamw_torch", weight_decay=0.0, max_grad_norm=1.0, logging_steps=1, disable_tqdm=True,
-                              max_length=options.max_length, beta=options.beta, loss_type=[options.loss])
+                              max_length=options.max_length, beta=options.beta, loss_type=[options.loss],
+                              use_weighting=options.use_weighting)
         trainer = DPOTrainer(model=model, args=arguments, processing_class=tokenizer, train_dataset=Dataset.from_list(pairs))
         trainer.remove_callback(PrinterCallback)
         trainer.add_callback(Say(show))
@@ -71,6 +72,7 @@ def main() -> None:
     parser.add_argument("--lr", type=float, default=1e-4)
     parser.add_argument("--beta", type=float, default=0.1)
     parser.add_argument("--loss", default="sigmoid")
+    parser.add_argument("--use-weighting", action="store_true", help="of graft dpo too")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     ours = {}
