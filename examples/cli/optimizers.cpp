@@ -11,7 +11,8 @@
 
 cli::Optimizer cli::bind_optimizer(TrainingFlags const& flags, graft::Trainable<float, Backend> const& trainable) {
   double const decay = flags.weight_decay;
-  if (flags.optimizer == "sgd") return Optimizer(graft::Sgd{.momentum = flags.momentum, .weight_decay = decay}, trainable);
+  if (flags.optimizer == "sgd")
+    return Optimizer(graft::Sgd{.momentum = flags.momentum, .weight_decay = decay}, trainable);
   if (flags.optimizer == "adafactor") return Optimizer(graft::Adafactor{.weight_decay = decay}, trainable);
   std::string const name = unpaged(flags.optimizer);
   auto const bound = [&](auto const& spec) {

@@ -22,7 +22,9 @@ class PagedBuffer {
       buffer_ = Buffer<T, B>(backend, n);
       return;
     }
-    require(requires { requires B::reads_host_memory; }, "pages", "this backend computes in memory of its own, which has no pages in a file");
+    require(
+        requires { requires B::reads_host_memory; }, "pages",
+        "this backend computes in memory of its own, which has no pages in a file");
     pages_ = PagedMemory(directory, static_cast<std::size_t>(n) * sizeof(T));
   }
 

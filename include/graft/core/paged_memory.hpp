@@ -4,16 +4,16 @@
 #include <graft/core/error.hpp>
 #include <graft/core/pages.hpp>
 
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include <cerrno>
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
-#include <fcntl.h>
 #include <filesystem>
 #include <span>
 #include <string>
-#include <sys/mman.h>
-#include <unistd.h>
 #include <utility>
 
 namespace graft {
@@ -35,7 +35,8 @@ class PagedMemory {
     void* const memory = full == 0 ? ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0) : MAP_FAILED;
     int const reason = full != 0 ? full : errno;
     ::close(file);
-    require(memory != MAP_FAILED, "pages", "cannot take ", bytes, " bytes of disk in ", directory.string(), ": ", std::strerror(reason));
+    require(memory != MAP_FAILED, "pages", "cannot take ", bytes, " bytes of disk in ", directory.string(), ": ",
+            std::strerror(reason));
     bytes_ = {static_cast<std::byte*>(memory), bytes};
   }
   PagedMemory(PagedMemory&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}

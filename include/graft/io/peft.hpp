@@ -28,18 +28,27 @@ template <class P>
   return is_conv1d_weight(param.name) ? std::vector<Index>(param.shape.rbegin(), param.shape.rend()) : param.shape;
 }
 
-/// Parameters under the names that `key` gives them; each comes to host memory when it is written.
+/// Parameters under the names that `key` gives them; each comes to host memory when it is written, in pieces where it is not turned.
 template <Scalar T, class B, class F>
 [[nodiscard]] std::vector<TensorToWrite> tensors_to_write(Trainable<T, B> const& trainable, F&& key) {
   std::vector<TensorToWrite> tensors;
   for (auto const& param : trainable.params) {
-    auto const write = [backend = trainable.backend, value = param.value, turned = is_conv1d_weight(param.name)](AtomicFile& file) {
-      std::vector<T> values(static_cast<std::size_t>(value.size()));
-      backend->download(value.data, values.data(), values.size() * sizeof(T));
-      if (turned) values = transposed(values, value.rows, value.cols);
-      file.write(std::as_bytes(std::span(values)));
+    auto const write = [backend = trainable.backend, value = param.value,
+                        turned = is_conv1d_weight(param.name)](AtomicFile& file) {
+      Index const piece = turned ? std::max<Index>(value.size(), 1) : Index{1} << 20;
+      std::vector<T> values;
+      for (Index begin = 0; begin < value.size(); begin += piece) {
+        values.resize(static_cast<std::size_t>(std::min(piece, value.size() - begin)));
+        backend->download(value.data + begin, values.data(), values.size() * sizeof(T));
+        if (turned) values = transposed(values, value.rows, value.cols);
+        file.write(std::as_bytes(std::span(values)));
+      }
     };
-    tensors.push_back({key(param.name), dtype_of_storage(std::is_same_v<T, double> ? Storage::f64 : Storage::f32), stored_shape(param), {}, write});
+    tensors.push_back({key(param.name),
+                       dtype_of_storage(std::is_same_v<T, double> ? Storage::f64 : Storage::f32),
+                       stored_shape(param),
+                       {},
+                       write});
   }
   return tensors;
 }

@@ -70,6 +70,7 @@ std::span<TokenStats const> Transformer<Arch, T, B, A>::forward(TokenBatch const
           options.temperature);
   ensure({batch.tokens(), batch.supervised(), batch.sequences()}, options);
   arena_->release(0);
+  arena_->page_out({0, arena_->capacity()});  // scratch of the pass before would stay beside this one's
   if (options.training) ++pass_;
   options_ = options;
   auto ws = workspace(options);

@@ -35,7 +35,8 @@ class BasicState {
       offsets_.push_back(padded_);
       padded_ += (param.value.size() + line - 1) / line * line;
     }
-    memory_ = PagedBuffer<T, B>(*trainable_.backend, padded_ * static_cast<Index>(slots_.size()), trainable_.page_directory);
+    memory_ =
+        PagedBuffer<T, B>(*trainable_.backend, padded_ * static_cast<Index>(slots_.size()), trainable_.page_directory);
     pieces_ = detail::state_pieces(trainable_);
   }
 
@@ -92,7 +93,8 @@ class BasicState {
   void for_each_piece(F&& f) const {
     auto const each_part = [&](detail::StatePiece const& piece, auto const& f_of_bytes) {
       for (std::size_t k = 0; k < slots_.size(); ++k)
-        f_of_bytes(std::as_bytes(std::span(slot(k, piece.param) + piece.begin, static_cast<std::size_t>(piece.end - piece.begin))));
+        f_of_bytes(std::as_bytes(
+            std::span(slot(k, piece.param) + piece.begin, static_cast<std::size_t>(piece.end - piece.begin))));
     };
     detail::update_pieces(pieces_, paged(), each_part, [&](detail::StatePiece const& piece) {
       auto const& param = trainable_.params[piece.param];

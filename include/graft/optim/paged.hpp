@@ -33,11 +33,16 @@ template <class O>
 template <Scalar T, class B>
 class Paged<O>::State : public O::template State<T, B> {
   using Base = typename O::template State<T, B>;
-  static_assert(requires { requires B::reads_host_memory; }, "paged state is in host memory: take a backend that reads it – see docs/optim.md");
-  static_assert(Base::pages_state, "this optimizer's state cannot be paged: derive it from BasicState, and step by for_each_piece – see docs/optim.md");
+  static_assert(
+      requires { requires B::reads_host_memory; },
+      "paged state is in host memory: take a backend that reads it – see docs/optim.md");
+  static_assert(Base::pages_state,
+                "this optimizer's state cannot be paged: derive it from BasicState, and step by for_each_piece – see "
+                "docs/optim.md");
 
  public:
-  State(Paged const& spec, Trainable<T, B> trainable) : Base(spec.optimizer, paged(std::move(trainable), spec.directory)) {}
+  State(Paged const& spec, Trainable<T, B> trainable)
+      : Base(spec.optimizer, paged(std::move(trainable), spec.directory)) {}
 
  private:
   [[nodiscard]] static Trainable<T, B> paged(Trainable<T, B> trainable, std::filesystem::path const& directory) {

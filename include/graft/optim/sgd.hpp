@@ -47,7 +47,8 @@ class Sgd::State : public BasicState<T, B> {
       if (spec_.momentum == 0)
         this->backend().map(param.count, Plain{rate, decay}, param.value, param.grad);
       else  // the buffer is zero before the first step, so that b = g comes of the same formula
-        this->backend().map(param.count, Momentum{rate, decay, keep, fresh, spec_.nesterov}, param.value, param.grad, state(0));
+        this->backend().map(param.count, Momentum{rate, decay, keep, fresh, spec_.nesterov}, param.value, param.grad,
+                            state(0));
     });
   }
 

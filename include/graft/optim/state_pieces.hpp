@@ -27,7 +27,8 @@ template <Scalar T, class B>
 [[nodiscard]] std::vector<StatePiece> state_pieces(Trainable<T, B> const& trainable) {
   std::vector<StatePiece> pieces;
   for (std::size_t i = 0; i < trainable.params.size(); ++i) {
-    Index const size = trainable.params[i].value.size(), step = trainable.page_directory.empty() ? std::max<Index>(size, 1) : paged_state_piece;
+    Index const size = trainable.params[i].value.size(),
+                step = trainable.page_directory.empty() ? std::max<Index>(size, 1) : paged_state_piece;
     for (Index begin = 0; begin < size; begin += step) pieces.push_back({i, begin, std::min(size, begin + step)});
   }
   return pieces;

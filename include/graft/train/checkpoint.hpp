@@ -27,12 +27,20 @@ template <Scalar T, class B>
   return result;
 }
 
-/// Takes a state tensor that was read or written out of memory, if it is in a mapped file.
+/// The bytes of a state tensor in host memory.
 template <Scalar T>
-void drop_paged(StateTensor<T> const& tensor) {
-  if (!tensor.paged) return;
-  drop_pages(tensor.codes);
-  drop_pages(std::as_bytes(std::span(tensor.value.data, static_cast<std::size_t>(tensor.value.size()))));
+[[nodiscard]] std::span<std::byte const> bytes_of(StateTensor<T> const& tensor) {
+  return tensor.codes.empty() ? std::as_bytes(std::span(tensor.value.data, static_cast<std::size_t>(tensor.value.size()))) : tensor.codes;
+}
+
+/// Writes a state tensor in a mapped file piece by piece, each of which then leaves memory.
+inline void write_paged(std::span<std::byte const> bytes, AtomicFile& file) {
+  constexpr std::size_t piece = std::size_t{4} << 20;
+  for (std::size_t begin = 0; begin < bytes.size(); begin += piece) {
+    auto const part = bytes.subspan(begin, std::min(piece, bytes.size() - begin));
+    file.write(part);
+    drop_pages(part);
+  }
 }
 
 /// All state tensors, those in 8 bits as they are.
@@ -40,13 +48,11 @@ template <Scalar T, class B>
 [[nodiscard]] std::vector<TensorToWrite> state_to_write(B& backend, std::vector<StateTensor<T>> const& state) {
   std::vector<TensorToWrite> tensors;
   for (auto const& tensor : state) {
-    TensorToWrite entry{tensor.name, "U8", tensor.shape, {}, [codes = tensor.codes](AtomicFile& file) { file.write(codes); }};
-    if (tensor.codes.empty()) entry = tensors_to_write(as_trainable<T, B>(backend, {tensor}), std::identity{}).front();
-    tensors.push_back(entry);
-    if (tensor.paged) tensors.back().write = [tensor, write = entry.write](AtomicFile& file) {
-      write(file);
-      drop_paged(tensor);
-    };
+    if (tensor.codes.empty())
+      tensors.push_back(tensors_to_write(as_trainable<T, B>(backend, {tensor}), std::identity{}).front());
+    else
+      tensors.push_back({tensor.name, "U8", tensor.shape, tensor.codes, {}});
+    if (tensor.paged) tensors.back().write = [bytes = bytes_of(tensor)](AtomicFile& file) { write_paged(bytes, file); };
   }
   return tensors;
 }
@@ -90,7 +96,8 @@ template <class Model, class O>
   auto const state_tensors = optimizer.tensors();
   detail::read_parameters(detail::as_trainable(model.backend(), state_tensors), file, same, "checkpoint",
                           detail::read_codes(state_tensors, file));
-  for (auto const& tensor : state_tensors) detail::drop_paged(tensor);
+  for (auto const& tensor : state_tensors)
+    if (tensor.paged) drop_pages(detail::bytes_of(tensor));
   optimizer.set_steps(state.step);
   return state;
 }

@@ -3,12 +3,12 @@
 #include <graft/core/scalar.hpp>
 
 #include <doctest/doctest.h>
-#include <support/message_of.hpp>
 #include <support/files.hpp>
+#include <support/message_of.hpp>
 
 #include <algorithm>
-#include <filesystem>
 #include <cstdint>
+#include <filesystem>
 #include <limits>
 #include <string>
 #include <utility>
@@ -25,7 +25,8 @@ TEST_CASE("paged_memory: zeros in a file without a name, which keep what is writ
   CHECK(std::ranges::all_of(memory.bytes(), [](std::byte b) { return b == std::byte{0}; }));
   for (std::size_t i = 0; i < bytes; ++i) memory.bytes()[i] = static_cast<std::byte>(i % 251);
   for (int pass = 0; pass < 2; ++pass) {
-    drop_pages(memory.bytes().subspan(100, std::size_t{1} << 20));  // whole pages, those of its neighbours too: nothing is lost
+    drop_pages(memory.bytes().subspan(
+        100, std::size_t{1} << 20));  // whole pages, those of its neighbours too: nothing is lost
     want_pages(memory.bytes());
     Index different = 0;
     for (std::size_t i = 0; i < bytes; ++i) different += memory.bytes()[i] == static_cast<std::byte>(i % 251) ? 0 : 1;
@@ -40,8 +41,11 @@ TEST_CASE("paged_memory: zeros in a file without a name, which keep what is writ
 TEST_CASE("paged_memory: a missing directory and a disk that is too small are errors that name the place") {
   TemporaryDirectory folder;
   auto const missing = folder.path() / "none";
-  CHECK(message_of([&] { PagedMemory(missing, 1); }) == "[pages] cannot make a file in " + missing.string() + ": No such file or directory");
+  CHECK(message_of([&] { PagedMemory(missing, 1); }) ==
+        "[pages] cannot make a file in " + missing.string() + ": No such file or directory");
   auto const huge = static_cast<std::size_t>(std::numeric_limits<std::int64_t>::max() / 4);
-  CHECK(message_of([&] { PagedMemory(folder.path(), huge); }).starts_with("[pages] cannot take " + std::to_string(huge) + " bytes of disk in " + folder.path().string() + ": "));
+  CHECK(message_of([&] { PagedMemory(folder.path(), huge); })
+            .starts_with("[pages] cannot take " + std::to_string(huge) + " bytes of disk in " + folder.path().string() +
+                         ": "));
   CHECK(std::filesystem::is_empty(folder.path()));
 }

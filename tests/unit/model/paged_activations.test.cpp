@@ -24,9 +24,11 @@ using Model = Transformer<Llama, double, Reference, Lora>;
 std::vector<double> gradients(Model& model) {
   std::vector<double> all;
   for (auto const& lengths : {std::vector<int>{41, 30}, std::vector<int>{9}}) {
-    auto const stats = model.forward(test::random_batch(model.config(), lengths), PassOptions::step());
+    auto const batch = test::random_batch(model.config(), lengths);
+    auto const stats = model.forward(batch, PassOptions::step());
     model.backward(std::vector<TokenStats>(stats.size(), TokenStats{.target_logprob = -1}));
-    for (auto const& param : model.trainable().params) all.insert(all.end(), param.grad.data, param.grad.data + param.grad.size());
+    for (auto const& param : model.trainable().params)
+      all.insert(all.end(), param.grad.data, param.grad.data + param.grad.size());
   }
   return all;
 }
@@ -39,7 +41,8 @@ TEST_CASE("Transformer: paged activations give the same bits at every saving lev
   Reference backend;
   test::TemporaryDirectory folder;
   for (auto const level : {Recompute::none, Recompute::selective, Recompute::full}) {
-    Model plain(config, Lora{.rank = 2}, backend, weights.provider()), paged(config, Lora{.rank = 2}, backend, weights.provider());
+    Model plain(config, Lora{.rank = 2}, backend, weights.provider()),
+        paged(config, Lora{.rank = 2}, backend, weights.provider());
     plain.set_recompute(level);
     paged.set_recompute(level);
     CHECK(!paged.pages_activations());
@@ -59,5 +62,7 @@ TEST_CASE("Transformer: activations cannot be paged to a directory that is not t
   Reference backend;
   Model model(config, Lora{.rank = 2}, backend, weights.provider());
   model.page_activations("no/such");
-  CHECK(test::message_of([&] { model.reserve({8, 4, 1}); }) == "[pages] cannot make a file in no/such: No such file or directory");
+  CHECK(test::message_of([&] {
+          model.reserve({8, 4, 1});
+        }) == "[pages] cannot make a file in no/such: No such file or directory");
 }

@@ -27,14 +27,16 @@ namespace {
 void add_large(ToyParams<float>& params) {
   std::vector<float> values(static_cast<std::size_t>(2 * paged_state_piece + 300));
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i % 97) * 0.01f - 0.4f;
-  params.add("large", 100, static_cast<Index>(values.size()) / 100, {values.begin(), values.begin() + static_cast<Index>(values.size()) / 100 * 100});
+  params.add("large", 100, static_cast<Index>(values.size()) / 100,
+             {values.begin(), values.begin() + static_cast<Index>(values.size()) / 100 * 100});
   params.add("small", 1, 7, {1, 2, 3, 4, 5, 6, 7});
 }
 
 void set_grads(ToyParams<float>& params, int step) {
   for (std::size_t i = 0; i < 2; ++i) {
     auto values = params.value(i);
-    for (std::size_t j = 0; j < values.size(); ++j) values[j] = 0.3f * values[j] + static_cast<float>((j + static_cast<std::size_t>(step)) % 13) * 0.02f;
+    for (std::size_t j = 0; j < values.size(); ++j)
+      values[j] = 0.3f * values[j] + static_cast<float>((j + static_cast<std::size_t>(step)) % 13) * 0.02f;
     params.set_grad(i, values);
   }
 }
@@ -93,6 +95,10 @@ TEST_CASE("paged: after a step a piece of the state is in memory at most") {
 TEST_CASE("paged: what is refused") {
   ToyParams<float> params;
   params.add("w", 1, 1, {1});
-  CHECK(message_of([&] { (void)bind(Paged{AdamW{}, ""}, params.trainable()); }) == "[pages] a paged optimizer needs a directory for its state");
-  CHECK(message_of([&] { (void)bind(Paged{AdamW{}, "no/such"}, params.trainable()); }) == "[pages] cannot make a file in no/such: No such file or directory");
+  CHECK(message_of([&] {
+          (void)bind(Paged{AdamW{}, ""}, params.trainable());
+        }) == "[pages] a paged optimizer needs a directory for its state");
+  CHECK(message_of([&] {
+          (void)bind(Paged{AdamW{}, "no/such"}, params.trainable());
+        }) == "[pages] cannot make a file in no/such: No such file or directory");
 }
