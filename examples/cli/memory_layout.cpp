@@ -44,6 +44,15 @@ void report_layout(graft::StepLayout const& layout, std::size_t limit) {
   std::cerr << '\n';
 }
 
+graft::Metrics stream_metrics(graft::StreamStatistics const& stream) {
+  graft::Metrics metrics;
+  if (stream.bytes == 0) return metrics;
+  metrics.add("streamed_bytes", static_cast<double>(stream.bytes));
+  metrics.add("stream_read_seconds", stream.read_seconds);
+  metrics.add("stream_wait_seconds", stream.wait_seconds);
+  return metrics;
+}
+
 void report_stream(graft::StreamStatistics const& stream, graft::Index steps, double seconds) {
   if (stream.bytes == 0 || steps == 0) return;
   auto const gigabytes = static_cast<double>(stream.bytes) * 1e-9;

@@ -3,6 +3,7 @@
 
 #include "training_setup.hpp"
 
+#include <graft/loss/metrics.hpp>
 #include <graft/model/layer_stream.hpp>
 #include <graft/train/memory_plan.hpp>
 #include <graft/train/peak_rss.hpp>
@@ -46,6 +47,9 @@ graft::Index fit_run(TrainingFlags const& flags, RunOptions& options, std::size_
   report_layout(layout, flags.memory_limit);
   return layout.micro_batches;
 }
+
+/// What streaming the base came to so far, by name; empty for a base that stays in memory.
+[[nodiscard]] graft::Metrics stream_metrics(graft::StreamStatistics const& stream);
 
 /// What streaming the base came to in a run of `steps` steps that took `seconds`; nothing for a base that stays in memory.
 void report_stream(graft::StreamStatistics const& stream, graft::Index steps, double seconds);

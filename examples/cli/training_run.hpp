@@ -103,7 +103,7 @@ void run_training(TrainingFlags const& flags, Trainer const& trainer, Model& mod
                                        .ceiling_flops = 1e9 * graft::measured_gemm_gflops(model.backend()),
                                        .terminal = graft::is_terminal(2)});
   graft::ShowProgress show(progress);
-  graft::LogMetrics log({&jsonl, &csv});
+  graft::LogMetrics log({&jsonl, &csv}, [&] { return stream_metrics(model.stream_statistics()); });
   graft::SaveCheckpoints save(output, flags.save_steps, flags.save_total_limit, state, model, optimizer, data);
   fs::path const best = output / "best";
   graft::EvaluateEvery evaluate(

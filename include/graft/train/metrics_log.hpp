@@ -175,9 +175,12 @@ class RowLog {
 
   void write(Row const& row) { write_line(detail::row_text(row, csv_, columns_)); }
 
-  /// The closing line of a run, {"peak_rss_bytes": n}; CSV has none.
-  void finish(Index peak_rss_bytes) {
-    if (!csv_) write_line("{\"peak_rss_bytes\": " + std::to_string(peak_rss_bytes) + "}");
+  /// The closing line of a run, {"peak_rss_bytes": n} and what else is to be said of the whole run; CSV has none.
+  void finish(Index peak_rss_bytes, Metrics const& run = {}) {
+    if (csv_) return;
+    std::string line = "{\"peak_rss_bytes\": " + std::to_string(peak_rss_bytes);
+    for (Metric const& metric : run) line.append(", \"").append(metric.name).append("\": ") += detail::decimal(metric.value(), "null");
+    write_line(line + "}");
   }
 
  private:

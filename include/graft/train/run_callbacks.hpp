@@ -36,10 +36,10 @@ class ShowProgress {
   Progress* progress_;
 };
 
-/// Writes each step to metrics files, and the peak memory at the end.
+/// Writes each step to metrics files, and at the end the peak memory and what `of_run` tells of the whole run.
 class LogMetrics {
  public:
-  explicit LogMetrics(std::vector<MetricsLog*> logs) : logs_(std::move(logs)) {}
+  explicit LogMetrics(std::vector<MetricsLog*> logs, std::function<Metrics()> of_run = {}) : logs_(std::move(logs)), of_run_(std::move(of_run)) {}
   Flow on_step_end(StepContext const& context) {
     MetricsRow const row{.step = context.step,
                          .loss = context.loss,
@@ -54,11 +54,12 @@ class LogMetrics {
     return Flow::proceed;
   }
   void on_train_end(StepContext const&) {
-    for (auto* log : logs_) log->finish(peak_rss_bytes());
+    for (auto* log : logs_) log->finish(peak_rss_bytes(), of_run_ ? of_run_() : Metrics{});
   }
 
  private:
   std::vector<MetricsLog*> logs_;
+  std::function<Metrics()> of_run_;
 };
 
 struct EvaluateEveryOptions {

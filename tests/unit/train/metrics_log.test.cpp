@@ -41,6 +41,12 @@ TEST_CASE("metrics: a line a step with exactly the documented keys in their orde
   }
   CHECK(read_file(path).ends_with("}\n{\"peak_rss_bytes\": 123456789}\n"));
   CHECK(read_rows(path).size() == 1);
+  Metrics streamed;
+  streamed.add("streamed_bytes", 7e9);
+  streamed.add("stream_wait_seconds", 0.25);
+  MetricsLog(path, 1).finish(5, streamed);
+  CHECK(read_file(path).ends_with("}\n{\"peak_rss_bytes\": 5, \"streamed_bytes\": 7000000000, \"stream_wait_seconds\": 0.25}\n"));
+  CHECK(read_rows(path).size() == 1);
 }
 
 TEST_CASE("metrics: every double reads back as the same bits, JSON and CSV, and NaN as null") {

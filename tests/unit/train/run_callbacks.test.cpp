@@ -105,7 +105,11 @@ TEST_CASE("run_callbacks: each step is a line in every metrics file, the end clo
   std::ostringstream out;
   MetricsLog first(folder / "m.jsonl"), second(folder / "m.csv");
   Progress progress(out, {.total_steps = 2});
-  LogMetrics log({&first, &second});
+  LogMetrics log({&first, &second}, [] {
+    Metrics run;
+    run.add("streamed_bytes", 12);
+    return run;
+  });
   ShowProgress show(progress);
   StepContext context{.step = 1, .total_steps = 2, .loss = 2.5, .nll_per_token = 2, .grad_norm = 0.5, .learning_rate = 1e-3,
                       .supervised_tokens = 7, .tokens = 30, .seconds = 0.5, .flops = 1e9};
@@ -120,7 +124,9 @@ TEST_CASE("run_callbacks: each step is a line in every metrics file, the end clo
     REQUIRE(rows.size() == 2);
     CHECK(rows[1] == MetricsRow{2, 2.5, 0.5, 1e-3, 7, 30, 0.5, 60});
   }
-  CHECK(test::read_file(folder / "m.jsonl").find("\n{\"peak_rss_bytes\": ") != std::string::npos);
+  auto const lines = test::read_file(folder / "m.jsonl");
+  CHECK(lines.find("\n{\"peak_rss_bytes\": ") != std::string::npos);
+  CHECK(lines.ends_with(", \"streamed_bytes\": 12}\n"));
   CHECK(out.str().starts_with("step 1/2  loss 2.5000  lr 1.00e-03  60 tok/s  2.0 GFLOP/s"));
   CHECK(out.str().find("step 2/2") != std::string::npos);
 }
