@@ -11,7 +11,11 @@
 
 namespace cli {
 
-double state_bytes(TrainingFlags const& flags) {
+graft::StateBytes state_bytes(TrainingFlags const& flags) {
+  if (flags.optimizer == "paged_adamw") return {0, 8};
+  if (flags.optimizer == "paged_lion") return {0, 4};
+  if (flags.optimizer == "paged_adamw8bit") return {0.1, 2};  // the scales, and parameters that keep floats
+  if (flags.optimizer == "paged_lion8bit") return {0.1, 1};
   if (flags.optimizer == "adamw") return 8;
   if (flags.optimizer == "lion") return 4;
   if (flags.optimizer == "sgd") return flags.momentum != 0 ? 4 : 0;
@@ -31,6 +35,7 @@ void print_plan(std::ostream& out, graft::MemoryPlan const& plan) {
   for (auto const& [name, bytes] : parts)
     out << std::left << std::setw(26) << name << std::right << std::setw(12)
         << graft::format_bytes(static_cast<double>(bytes)) << '\n';
+  if (plan.paged > 0) out << "and paged to disk, " << graft::format_bytes(static_cast<double>(plan.paged)) << "\n";
 }
 
 void report_layout(graft::StepLayout const& layout, std::size_t limit) {

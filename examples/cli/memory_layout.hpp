@@ -16,7 +16,13 @@
 namespace cli {
 
 /// Bytes of optimizer state for each trained parameter.
-[[nodiscard]] double state_bytes(TrainingFlags const& flags);
+[[nodiscard]] graft::StateBytes state_bytes(TrainingFlags const& flags);
+
+/// Lets the model page its activations if the flags say so: before memory is planned.
+template <class AnyModel>
+void page_activations(TrainingFlags const& flags, AnyModel& model) {
+  if (flags.paged_activations) model.page_activations(page_directory(flags));
+}
 
 /// A plan as a table, a line a part.
 void print_plan(std::ostream& out, graft::MemoryPlan const& plan);

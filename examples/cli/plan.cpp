@@ -71,7 +71,7 @@ static void print(PlanFlags const& flags, graft::MemoryPlan const& plan, Work co
                                     {"backend", plan.scratch},     {"peak", plan.total()},
                                     {"tokens_per_step", work.tokens_per_step}, {"seconds_per_step", seconds},
                                     {"gflops", gflops},            {"disk_bytes_per_step", work.disk_bytes},
-                                    {"disk_rate", disk_rate}};
+                                    {"disk_rate", disk_rate},      {"paged", plan.paged}};
   std::cout << line.dump() << '\n';
 }
 
@@ -82,6 +82,7 @@ static void plan_sizes(PlanFlags const& flags, graft::ModelConfig const& config)
   graft::Dry dry;
   auto model = plan_any(config, adapter_of(flags), dry, graft::planned_weights(format, words));
   model.set_recompute(recompute_of(flags));
+  page_activations(flags, model);
   graft::CpuBackend backend = graft::CpuBackend::named(flags.model.backend, flags.model.precision);
   double const gflops = graft::measured_gemm_gflops(backend);
   Work work = work_of(flags, nullptr);
@@ -130,6 +131,7 @@ static void plan_model(PlanFlags& flags) {
   auto const program = static_cast<std::size_t>(graft::resident_bytes());
   build(session, adapter_of(flags), flags.init_adapter);
   session.model->set_recompute(recompute_of(flags));
+  page_activations(flags, *session.model);
   Index micro_batches = 1;
   if (flags.memory_limit > 0) {
     graft::require(data.has_value(), "plan", "--memory-limit cuts steps of records: name them by --data");

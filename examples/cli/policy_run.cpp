@@ -208,9 +208,11 @@ void run_policy(PolicyFlags const& flags, Session& session) {
     separate.emplace(flags.init_critic.empty() ? build_model_of(session, adapter, flags.init_adapter) : build_reward_model(session, flags.init_critic));
     if (!separate->score_head()) separate->add_score_head({.seed = flags.seed});
     separate->set_recompute(recompute_of(flags));
+    page_activations(flags, *separate);
   }
   build(session, adapter, flags.init_adapter);
   session.model->set_recompute(recompute_of(flags));
+  page_activations(flags, *session.model);
   bool const fresh = flags.init_adapter.empty() && flags.modules_to_save.empty() && flags.bias == "none";
   auto const kind = flags.reference == "base" ? graft::ReferenceKind::base : graft::ReferenceKind::initial;
   graft::ReferencePolicy<Model> reference(*session.model, kind, fresh);

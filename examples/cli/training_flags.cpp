@@ -35,7 +35,14 @@ FlagGroups add_training_flags(CLI::App& app, TrainingFlags& flags) {
   method->add_option("--alpha-pattern", flags.alpha_pattern, "the same for alpha")->delimiter(',');
 
   auto* optimizer = group("optimization");
-  optimizer->add_option("--optimizer", flags.optimizer, "who steps")->check(CLI::IsMember({"adamw", "sgd", "lion", "adafactor", "adamw8bit", "lion8bit"}))->capture_default_str();
+  std::map<std::string, std::string> const others{{"paged_adamw_32bit", "paged_adamw"}, {"paged_adamw_8bit", "paged_adamw8bit"},
+                                                  {"paged_lion_32bit", "paged_lion"},   {"paged_lion_8bit", "paged_lion8bit"}};
+  optimizer->add_option("--optimizer", flags.optimizer, "who steps; paged: its state in a file of --page-directory")
+      ->transform(CLI::Transformer(others))
+      ->check(CLI::IsMember({"adamw", "sgd", "lion", "adafactor", "adamw8bit", "lion8bit", "paged_adamw", "paged_lion", "paged_adamw8bit",
+                             "paged_lion8bit"}))->capture_default_str();
+  optimizer->add_option("--page-directory", flags.page_directory, "of a disk with room for what is paged; default: OUTPUT");
+  optimizer->add_flag("--paged-activations", flags.paged_activations, "activations in a file of --page-directory: those of a layer at a time are in memory");
   optimizer->add_option("--learning-rate", flags.learning_rate, "at its peak")->capture_default_str();
   optimizer->add_option("--schedule", flags.schedule, std::string(graft::NamedSchedule::names))->capture_default_str();
   optimizer->add_option("--warmup-steps", flags.warmup_steps, "steps to the peak")->capture_default_str();
@@ -70,6 +77,11 @@ FlagGroups add_training_flags(CLI::App& app, TrainingFlags& flags) {
   return {data, method, optimizer, run};
 }
 
+std::string unpaged(std::string const& optimizer) {
+  std::string_view const prefix = "paged_";
+  return optimizer.starts_with(prefix) ? optimizer.substr(prefix.size()) : optimizer;
+}
+
 RunOptions options_of(TrainingFlags const& flags) {
   RunOptions options;
   auto const set = [&](char const* name, auto const& value) { set_option(options, name, value); };
@@ -98,7 +110,7 @@ RunOptions options_of(TrainingFlags const& flags) {
   set("layers-to-transform", join(layers));
   set("rank-pattern", join(flags.rank_pattern));
   set("alpha-pattern", join(flags.alpha_pattern));
-  set("optimizer", flags.optimizer);
+  set("optimizer", unpaged(flags.optimizer));
   set("learning-rate", flags.learning_rate);
   set("schedule", flags.schedule);
   set("cycles", flags.cycles);

@@ -31,6 +31,8 @@ struct TrainingFlags {
   std::vector<std::string> rank_pattern, alpha_pattern;  ///< key=value each
 
   std::string optimizer = "adamw";
+  bool paged_activations = false;
+  std::string page_directory;  ///< of what is paged; empty: OUTPUT
   double learning_rate = 2e-4;
   std::string schedule = "linear";
   double cycles = 1;
@@ -70,6 +72,9 @@ struct FlagGroups {
 };
 
 FlagGroups add_training_flags(CLI::App& app, TrainingFlags& flags);
+
+/// The name of an optimizer without "paged_": where its state lies changes nothing that is computed.
+[[nodiscard]] std::string unpaged(std::string const& optimizer);
 
 /// Options of a run by name, as its checkpoints hold them.
 using RunOptions = std::map<std::string, std::string>;

@@ -74,6 +74,7 @@ void run_training(TrainingFlags const& flags, Trainer const& trainer, Model& mod
 
   graft::TrainerState state;
   state.options = trainer.options;
+  page_activations(flags, model);
   fit_run<typename L::Batch>(flags, state.options, trainer.program_bytes, std::min(total, 2 * data.steps_per_epoch(0)), model, plain_source(data));
   if (flags.resume) {
     auto const checkpoint = graft::latest_checkpoint(output);

@@ -56,6 +56,13 @@ graft::Selected adapter_of(TrainingFlags const& flags) {
                       .alpha_pattern = pattern_of<double>(flags.alpha_pattern, "--alpha-pattern")}};
 }
 
+std::filesystem::path page_directory(TrainingFlags const& flags) {
+  std::filesystem::path directory = flags.page_directory.empty() ? flags.output : flags.page_directory;
+  if (directory.empty()) directory = ".";  // graft plan, which writes nothing
+  std::filesystem::create_directories(directory);
+  return directory;
+}
+
 graft::Recompute recompute_of(TrainingFlags const& flags) {
   return flags.recompute == "full"        ? graft::Recompute::full
          : flags.recompute == "selective" ? graft::Recompute::selective

@@ -10,6 +10,7 @@
 #include <graft/optim/any_optimizer.hpp>
 
 #include <algorithm>
+#include <filesystem>
 #include <vector>
 
 namespace cli {
@@ -21,6 +22,9 @@ using Optimizer = graft::AnyOptimizer<float, Backend>;
 
 /// The optimizer that the flags name, at work on these parameters.
 [[nodiscard]] Optimizer bind_optimizer(TrainingFlags const& flags, graft::Trainable<float, Backend> const& trainable);
+
+/// The directory for what is paged, which is made if need be.
+[[nodiscard]] std::filesystem::path page_directory(TrainingFlags const& flags);
 
 [[nodiscard]] graft::Recompute recompute_of(TrainingFlags const& flags);
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <graft/backend/buffer.hpp>
+#include <graft/backend/paged_buffer.hpp>
 #include <graft/core/error.hpp>
 
 #include <algorithm>
 #include <cstddef>
+#include <filesystem>
 
 namespace graft {
 
@@ -16,9 +17,9 @@ class Arena {
  public:
   static constexpr std::size_t alignment = 64;
 
-  /// An arena of `capacity` bytes.
-  Arena(B& backend, std::size_t capacity)
-      : memory_(backend, static_cast<Index>(capacity)), base_(memory_.data()), capacity_(capacity) {}
+  /// An arena of `capacity` bytes, in a file of `page_directory` if there is one.
+  Arena(B& backend, std::size_t capacity, std::filesystem::path const& page_directory = {})
+      : memory_(backend, static_cast<Index>(capacity), page_directory), base_(memory_.data()), capacity_(capacity) {}
 
   /// rows × cols elements, uninitialised.
   template <class T>
@@ -46,6 +47,19 @@ class Arena {
   };
   [[nodiscard]] Scope scope() { return Scope(*this); }
 
+  /// What was taken between two marks.
+  struct Range {
+    std::size_t begin = 0, end = 0;
+    [[nodiscard]] std::size_t bytes() const { return end - begin; }
+  };
+  /// In a file: the content of `range` leaves memory until it is touched, or asked for ahead of that. Else nothing happens.
+  void page_out(Range range) const {
+    if (memory_.paged()) drop_pages({base_ + range.begin, range.bytes()});
+  }
+  void page_in(Range range) const {
+    if (memory_.paged()) want_pages({base_ + range.begin, range.bytes()});
+  }
+
   [[nodiscard]] std::size_t mark() const { return used_; }
   void release(std::size_t mark) { used_ = mark; }
   [[nodiscard]] std::size_t capacity() const { return capacity_; }
@@ -53,7 +67,7 @@ class Arena {
   void reset_peak() { peak_ = used_ = 0; }
 
  private:
-  Buffer<std::byte, B> memory_;
+  PagedBuffer<std::byte, B> memory_;
   std::byte* base_ = nullptr;
   std::size_t capacity_ = 0;
   std::size_t used_ = 0;

@@ -36,7 +36,8 @@ inline int advise_pages(std::span<std::byte const> bytes, int advice) {
 }
 
 /// Takes `bytes` of a mapped file out of this process's memory; what is touched again comes from the system's cache or the
-/// file. Only for read-only mappings of files: other memory would lose what was written to it.
+/// file. Only for mappings that are read-only or shared with the file, to which the system writes what was changed: other memory would
+/// lose it.
 inline void drop_pages(std::span<std::byte const> bytes) { detail::advise_pages(bytes, MADV_DONTNEED); }
 
 }  // namespace graft

@@ -28,20 +28,27 @@ template <class P>
   return is_conv1d_weight(param.name) ? std::vector<Index>(param.shape.rbegin(), param.shape.rend()) : param.shape;
 }
 
-/// Parameters as bytes in host memory, under the names that `key` gives them.
+/// Parameters under the names that `key` gives them; each comes to host memory when it is written, in pieces where it is not turned.
 template <Scalar T, class B, class F>
-[[nodiscard]] std::vector<TensorToWrite> tensors_to_write(Trainable<T, B> const& trainable, F&& key,
-                                                          std::vector<std::vector<T>>& host) {
+[[nodiscard]] std::vector<TensorToWrite> tensors_to_write(Trainable<T, B> const& trainable, F&& key) {
   std::vector<TensorToWrite> tensors;
   for (auto const& param : trainable.params) {
-    auto& values = host.emplace_back(static_cast<std::size_t>(param.value.size()));
-    trainable.backend->download(param.value.data, values.data(), values.size() * sizeof(T));
-    if (is_conv1d_weight(param.name)) values = transposed(values, param.value.rows, param.value.cols);
+    auto const write = [backend = trainable.backend, value = param.value,
+                        turned = is_conv1d_weight(param.name)](AtomicFile& file) {
+      Index const piece = turned ? std::max<Index>(value.size(), 1) : Index{1} << 20;
+      std::vector<T> values;
+      for (Index begin = 0; begin < value.size(); begin += piece) {
+        values.resize(static_cast<std::size_t>(std::min(piece, value.size() - begin)));
+        backend->download(value.data + begin, values.data(), values.size() * sizeof(T));
+        if (turned) values = transposed(values, value.rows, value.cols);
+        file.write(std::as_bytes(std::span(values)));
+      }
+    };
     tensors.push_back({key(param.name),
                        dtype_of_storage(std::is_same_v<T, double> ? Storage::f64 : Storage::f32),
                        stored_shape(param),
-                       std::as_bytes(std::span(values)),
-                       {}});
+                       {},
+                       write});
   }
   return tensors;
 }
@@ -92,9 +99,8 @@ void save_peft(Model const& model, std::filesystem::path const& directory, std::
   require(!model.adapted_modules().empty(), "peft", "this model has no LoRA to save in ", directory.string(),
           "; save_model writes whole models");
   write_directory_atomically(directory, [&](std::filesystem::path const& fresh) {
-    std::vector<std::vector<typename Model::ScalarType>> host;
     auto const tensors = detail::tensors_to_write(
-        model.trainable(), [&](auto const& name) { return detail::peft_key(name, model.adapted_modules()); }, host);
+        model.trainable(), [&](auto const& name) { return detail::peft_key(name, model.adapted_modules()); });
     write_safetensors(fresh / "adapter_model.safetensors", tensors);
     auto const turned = [](auto const& module) { return is_conv1d_weight(module + ".weight"); };
     write_peft_config(fresh, lora_of(model.adapter()),

@@ -3,8 +3,10 @@
 
 #include <graft/model/transformer.hpp>
 
+#include <filesystem>
 #include <memory>
 #include <optional>
+#include <utility>
 
 namespace graft {
 
@@ -62,6 +64,8 @@ class AnyTransformer {
   [[nodiscard]] B& backend() const { return model_->backend(); }
   [[nodiscard]] std::vector<std::string> const& adapted_modules() const { return model_->adapted_modules(); }
   void set_recompute(Recompute level) { model_->set_recompute(level); }
+  void page_activations(std::filesystem::path directory) { model_->page_activations(std::move(directory)); }
+  [[nodiscard]] bool pages_activations() const { return model_->pages_activations(); }
   void set_dropout(std::uint64_t seed, std::uint64_t pass) { model_->set_dropout(seed, pass); }
   [[nodiscard]] std::uint64_t pass() const { return model_->pass(); }
 
@@ -95,6 +99,8 @@ class AnyTransformer {
     virtual B& backend() const = 0;
     virtual std::vector<std::string> const& adapted_modules() const = 0;
     virtual void set_recompute(Recompute) = 0;
+    virtual void page_activations(std::filesystem::path) = 0;
+    virtual bool pages_activations() const = 0;
     virtual void set_dropout(std::uint64_t, std::uint64_t) = 0;
     virtual std::uint64_t pass() const = 0;
   };
@@ -138,6 +144,8 @@ class AnyTransformer {
     B& backend() const override { return model->backend(); }
     std::vector<std::string> const& adapted_modules() const override { return model->adapted_modules(); }
     void set_recompute(Recompute level) override { model->set_recompute(level); }
+    void page_activations(std::filesystem::path directory) override { model->page_activations(std::move(directory)); }
+    bool pages_activations() const override { return model->pages_activations(); }
     void set_dropout(std::uint64_t seed, std::uint64_t pass) override { model->set_dropout(seed, pass); }
     std::uint64_t pass() const override { return model->pass(); }
 

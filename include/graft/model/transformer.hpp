@@ -14,6 +14,7 @@
 #include <graft/nn/score_head.hpp>
 
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
@@ -68,6 +69,7 @@ struct WeightInfo {
 struct StepPlan {
   std::size_t arena_bytes = 0;  ///< activations and scratch
   double flops = 0;             ///< of products and attention, forward and backward
+  std::size_t paged_bytes = 0;  ///< of the arena, what `page_activations` keeps out of memory: all layers but one
 };
 
 /// A decoder-only transformer of architecture `Arch` in scalar T on backend B, adapted by A.
@@ -205,6 +207,14 @@ class Transformer {
     for (auto& reserved : reserved_) reserved = {};
     twin_.reset();
   }
+  /// From now on activations lie in a file of `directory`: those of a layer leave memory when it has computed, until backward comes to
+  /// it. The same bits. Takes effect with the next `reserve`, which has `PagedMemory`'s errors.
+  void page_activations(std::filesystem::path directory) {
+    page_directory_ = std::move(directory);
+    arena_.reset();
+    for (auto& reserved : reserved_) reserved = {};
+  }
+  [[nodiscard]] bool pages_activations() const { return !page_directory_.empty(); }
   /// Bytes of each layer that stay in a mapped file: what `stream_layers` can keep out of memory.
   [[nodiscard]] std::vector<std::size_t> mapped_layer_bytes() const {
     std::vector<std::size_t> bytes;
@@ -366,6 +376,8 @@ class Transformer {
 
   Recompute recompute_ = Recompute::none;
   std::unique_ptr<Arena<B>> arena_;
+  std::filesystem::path page_directory_;
+  std::vector<typename Arena<B>::Range> layer_ranges_;  // of the arena: what backward needs of each layer
   /// What the arena suffices for: passes without gradient, with it, and over a cache.
   struct Reserved {
     BatchExtent extent;

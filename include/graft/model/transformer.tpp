@@ -70,6 +70,7 @@ std::span<TokenStats const> Transformer<Arch, T, B, A>::forward(TokenBatch const
           options.temperature);
   ensure({batch.tokens(), batch.supervised(), batch.sequences()}, options);
   arena_->release(0);
+  arena_->page_out({0, arena_->capacity()});  // scratch of the pass before would stay beside this one's
   if (options.training) ++pass_;
   options_ = options;
   auto ws = workspace(options);
@@ -92,16 +93,21 @@ std::span<TokenStats const> Transformer<Arch, T, B, A>::forward(TokenBatch const
 
   Index const tokens = batch.tokens(), width = config_.hidden_size;
   if (options.gradient) tape_.d = ws.template take<T>(tokens, width);
+  std::size_t begin = arena_->mark();
   Out<T> x = ws.template take<T>(tokens, width);
   embed(ws, tape_.ids, x);
   saved_.resize(blocks_.size());
+  layer_ranges_.assign(blocks_.size(), {});
   for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {
     auto const where = positions(static_cast<Index>(layer));
     enter_layer(layer, layer_after(layer));
     if (options.gradient && layer >= first_trained_) {
       saved_[layer] = blocks_[layer].take(ws, x, recompute_);
+      layer_ranges_[layer] = {begin, arena_->mark()};
+      begin = arena_->mark();
       auto const out = ws.template take<T>(tokens, width);
       blocks_[layer].forward(ws, where, saved_[layer], out);
+      arena_->page_out(layer_ranges_[layer]);
       x = out;
     } else {
       blocks_[layer].forward(ws, where, blocks_[layer].take(ws, x, Recompute::full), x);
@@ -149,8 +155,10 @@ void Transformer<Arch, T, B, A>::backward_from_hidden(F&& fill) {
   arena_->release(tape_.after_blocks);
   for (std::size_t layer = blocks_.size(); layer-- > first_trained_;) {
     enter_layer(layer, layer > first_trained_ ? std::optional(layer - 1) : std::nullopt);
+    if (layer > first_trained_) arena_->page_in(layer_ranges_[layer - 1]);
     blocks_[layer].backward(ws, positions(static_cast<Index>(layer)), saved_[layer],
                             layer > first_trained_ || embeddings_trained(), d);
+    arena_->page_out(layer_ranges_[layer]);
   }
   embedding_->backward(*backend_, tape_.ids, d);
   if (position_embedding_) position_embedding_->backward(*backend_, tape_.positions, d);
@@ -259,7 +267,7 @@ StepPlan Transformer<Arch, T, B, A>::reserve(BatchExtent extent, PassOptions opt
     StepPlan const plan = this->plan(have, had);
     if (!arena_ || arena_->capacity() < plan.arena_bytes) {
       arena_.reset();
-      arena_ = std::make_unique<Arena<B>>(*backend_, plan.arena_bytes);
+      arena_ = std::make_unique<Arena<B>>(*backend_, plan.arena_bytes, page_directory_);
     }
     return plan;
   }
@@ -309,7 +317,12 @@ StepPlan Transformer<Arch, T, B, A>::plan(TokenBatch const& batch, PassOptions o
   if (dry.arena_) dry.arena_->reset_peak();
   auto const stats = dry.forward(batch, options);
   if (options.gradient) dry.backward(stats, dry.scores());
-  return {dry.arena_->peak(), backend.flops()};
+  std::size_t layers = 0, largest = 0;
+  for (auto const& range : dry.layer_ranges_) {
+    layers += range.bytes();
+    largest = std::max(largest, range.bytes());
+  }
+  return {dry.arena_->peak(), backend.flops(), layers - largest};
 }
 
 }  // namespace graft

@@ -40,6 +40,8 @@ struct Adafactor {
 template <Scalar T, class B>
 class Adafactor::State : public BasicState<T, B> {
  public:
+  static constexpr bool pages_state = false;  // its moments are small, and its update needs whole matrices
+
   State(Adafactor const& spec, Trainable<T, B> const& trainable)
       : BasicState<T, B>(trainable, spec.beta1 > 0 ? std::vector<std::string>{"exp_avg"} : std::vector<std::string>{}), spec_(spec) {
     detail::require_rate(spec.beta1, "adafactor", "beta1");

@@ -44,10 +44,9 @@ class AdamW::State : public BasicState<T, B> {
                   .step_size = static_cast<T>(learning_rate / (1 - std::pow(spec_.beta1, t))),
                   .root_correction = static_cast<T>(std::sqrt(1 - std::pow(spec_.beta2, t))),
                   .eps = static_cast<T>(spec_.eps)};
-    this->for_each([&](Param<T> const& param, std::size_t i) {
+    this->for_each_piece([&](auto const& param, auto const& state) {
       update.keep = static_cast<T>(param.decay ? 1 - learning_rate * spec_.weight_decay : 1.0);
-      this->backend().map(param.value.size(), update, param.value.data, param.grad.data, this->slot(0, i),
-                          this->slot(1, i));
+      this->backend().map(param.count, update, param.value, param.grad, state(0), state(1));
     });
   }
 

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <graft/backend/buffer.hpp>
+#include <graft/backend/paged_buffer.hpp>
 #include <graft/core/error.hpp>
 #include <graft/optim/concept.hpp>
+#include <graft/optim/state_pieces.hpp>
 
 #include <cmath>
+#include <cstddef>
+#include <span>
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace graft {
 
@@ -15,6 +20,8 @@ namespace graft {
 template <Scalar T, class B>
 class BasicState {
  public:
+  static constexpr bool pages_state = true;  ///< `Paged` may take it
+
   /// Errors: [optim] when there is nothing to train, or a parameter's value and gradient do not match.
   BasicState(Trainable<T, B> trainable, std::vector<std::string> slots)
       : trainable_(std::move(trainable)), slots_(std::move(slots)) {
@@ -28,7 +35,9 @@ class BasicState {
       offsets_.push_back(padded_);
       padded_ += (param.value.size() + line - 1) / line * line;
     }
-    memory_ = Buffer<T, B>(*trainable_.backend, padded_ * static_cast<Index>(slots_.size()));
+    memory_ =
+        PagedBuffer<T, B>(*trainable_.backend, padded_ * static_cast<Index>(slots_.size()), trainable_.page_directory);
+    pieces_ = detail::state_pieces(trainable_);
   }
 
   [[nodiscard]] std::vector<StateTensor<T>> tensors() const {
@@ -36,7 +45,10 @@ class BasicState {
     for (std::size_t i = 0; i < trainable_.params.size(); ++i) {
       auto const& param = trainable_.params[i];
       for (std::size_t k = 0; k < slots_.size(); ++k)
-        list.push_back({param.name + "." + slots_[k], param.shape, {slot(k, i), param.value.rows, param.value.cols}});
+        list.push_back({.name = param.name + "." + slots_[k],
+                        .shape = param.shape,
+                        .value = {slot(k, i), param.value.rows, param.value.cols},
+                        .paged = paged()});
     }
     return list;
   }
@@ -54,6 +66,14 @@ class BasicState {
  protected:
   ~BasicState() = default;
 
+  /// Some elements of a parameter, one after the other.
+  struct Elements {
+    Index count;
+    T* value;
+    T const* grad;
+    bool decay;
+  };
+
   /// Counts a step and returns its number, from 1. Errors: [optim] for a learning rate that is negative or not finite.
   Index begin_step(double learning_rate) {
     require(std::isfinite(learning_rate) && learning_rate >= 0, "optim",
@@ -67,6 +87,23 @@ class BasicState {
     for (std::size_t i = 0; i < trainable_.params.size(); ++i) f(trainable_.params[i], i);
   }
 
+  /// The same for updates that are element by element: f(param, state) gets a parameter, flat, or a piece of one where the state is
+  /// paged, and state(k) is where the state tensor k of these elements begins.
+  template <class F>
+  void for_each_piece(F&& f) const {
+    auto const each_part = [&](detail::StatePiece const& piece, auto const& f_of_bytes) {
+      for (std::size_t k = 0; k < slots_.size(); ++k)
+        f_of_bytes(std::as_bytes(
+            std::span(slot(k, piece.param) + piece.begin, static_cast<std::size_t>(piece.end - piece.begin))));
+    };
+    detail::update_pieces(pieces_, paged(), each_part, [&](detail::StatePiece const& piece) {
+      auto const& param = trainable_.params[piece.param];
+      Index const count = piece.end - piece.begin;
+      f(Elements{count, param.value.data + piece.begin, param.grad.data + piece.begin, param.decay},
+        [&](std::size_t k) { return slot(k, piece.param) + piece.begin; });
+    });
+  }
+
   /// State tensor k of parameter i.
   [[nodiscard]] T* slot(std::size_t k, std::size_t i) const {
     return memory_.data() + static_cast<Index>(k) * padded_ + offsets_[i];
@@ -74,13 +111,15 @@ class BasicState {
   [[nodiscard]] B& backend() const { return *trainable_.backend; }
 
  private:
+  [[nodiscard]] bool paged() const { return !trainable_.page_directory.empty(); }
   static constexpr Index line = 64 / static_cast<Index>(sizeof(T));  // each tensor starts on a cache line
 
   Trainable<T, B> trainable_;
   std::vector<std::string> slots_;
   std::vector<Index> offsets_;
   Index padded_ = 0;  // elements of one slot of all parameters
-  Buffer<T, B> memory_;
+  PagedBuffer<T, B> memory_;
+  std::vector<detail::StatePiece> pieces_;
   Index steps_ = 0;
 };
 

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <graft/backend/paged_buffer.hpp>
 #include <graft/core/error.hpp>
 #include <graft/core/parallel.hpp>
 #include <graft/optim/basic_state.hpp>
 #include <graft/optim/concept.hpp>
+#include <graft/optim/state_pieces.hpp>
 #include <graft/quant/block_scales.hpp>
 #include <graft/quant/dynamic_map.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,7 +28,7 @@ struct BlockwiseTensor {
   static constexpr Index block = 256;
 
   DynamicMap const* map;
-  std::vector<std::byte> codes;
+  std::span<std::byte> codes;
   std::vector<T> absmax;  ///< of the blocks; of small parameters: the state itself
 
   void read(Index begin, Index count, float* out) const {
@@ -55,6 +58,8 @@ struct BlockwiseTensor {
 template <Scalar T, class B>
 class BlockwiseState {
  public:
+  static constexpr bool pages_state = true;  ///< `Paged` may take it: the codes are paged, their scales stay in memory
+
   /// A state tensor's name, and whether its values have a sign.
   struct Slot {
     std::string name;
@@ -66,6 +71,11 @@ class BlockwiseState {
     require(trainable_.backend != nullptr && !trainable_.params.empty(), "optim",
             "a model must have parameters to train: got none (is every module frozen?)");
     require(min_8bit_size >= 0, "optim", "min_8bit_size must be 0 or more: got ", min_8bit_size);
+    Index codes = 0;
+    for (auto const& param : trainable_.params) codes += param.value.size() >= min_8bit_size ? param.value.size() * static_cast<Index>(slots_.size()) : 0;
+    codes_ = PagedBuffer<std::byte, B>(*trainable_.backend, codes, trainable_.page_directory);
+    pieces_ = detail::state_pieces(trainable_);
+    std::byte* free = codes_.data();
     for (auto const& param : trainable_.params) {
       require(param.value.contiguous() && param.grad.contiguous() && param.value.size() == param.grad.size(), "optim",
               "a parameter and its gradient must be contiguous and of one shape: ", param.name);
@@ -73,7 +83,10 @@ class BlockwiseState {
       for (Slot const& slot : slots_) {
         detail::BlockwiseTensor<T> tensor{slot.with_sign ? &DynamicMap::with_sign() : &DynamicMap::without_sign(), {}, {}};
         auto const size = static_cast<std::size_t>(param.value.size());
-        if (param.value.size() >= min_8bit_size) tensor.codes.resize(size);
+        if (param.value.size() >= min_8bit_size) {
+          tensor.codes = {free, size};
+          free += size;
+        }
         tensor.absmax.resize(tensor.codes.empty() ? size : static_cast<std::size_t>(BlockScales::count(param.value.size(), tensor.block)));
         tensors.push_back(std::move(tensor));
       }
@@ -93,7 +106,7 @@ class BlockwiseState {
         if (tensor.codes.empty()) {
           list.push_back({name, param.shape, scales.reshaped(param.value.rows, param.value.cols), {}});
         } else {
-          list.push_back({name, param.shape, {}, tensor.codes});
+          list.push_back({.name = name, .shape = param.shape, .value = {}, .codes = tensor.codes, .paged = paged()});
           list.push_back({name + ".absmax", {count}, scales, {}});
         }
       }
@@ -109,9 +122,9 @@ class BlockwiseState {
   [[nodiscard]] Trainable<T, B> const& trainable() const { return trainable_; }
   /// Memory of the state.
   [[nodiscard]] std::size_t bytes() const {
-    std::size_t total = 0;
+    std::size_t total = codes_.bytes();
     for (auto const& tensors : state_)
-      for (auto const& tensor : tensors) total += tensor.codes.size() + sizeof(T) * tensor.absmax.size();
+      for (auto const& tensor : tensors) total += sizeof(T) * tensor.absmax.size();
     return total;
   }
 
@@ -128,22 +141,32 @@ class BlockwiseState {
   /// block's values of slot s as floats, which go back into 8 bits afterwards.
   template <std::size_t Slots, class F>
   void for_each_block(F const& update) {
-    for (std::size_t i = 0; i < state_.size(); ++i) {
-      Param<T> const& param = trainable_.params[i];
-      auto& tensors = state_[i];
+    auto const each_part = [&](detail::StatePiece const& piece, auto const& f) {
+      for (auto const& tensor : state_[piece.param])
+        if (!tensor.codes.empty()) f(std::span<std::byte const>(tensor.codes).subspan(static_cast<std::size_t>(piece.begin), static_cast<std::size_t>(piece.end - piece.begin)));
+    };
+    detail::update_pieces(pieces_, paged(), each_part, [&](detail::StatePiece const& piece) {
+      Param<T> const& param = trainable_.params[piece.param];
+      auto& tensors = state_[piece.param];
       constexpr Index block = detail::BlockwiseTensor<T>::block;
-      parallel_blocks(param.value.size(), block, [&](Index begin, Index end) {
+      static_assert(paged_state_piece % block == 0);
+      parallel_blocks(piece.end - piece.begin, block, [&](Index first, Index last) {
+        Index const begin = piece.begin + first, end = piece.begin + last;
         float memory[Slots][static_cast<std::size_t>(block)];
         for (std::size_t s = 0; s < Slots; ++s) tensors[s].read(begin, end - begin, memory[s]);
         update(memory, param.value.data + begin, param.grad.data + begin, end - begin, param.decay);
         for (std::size_t s = 0; s < Slots; ++s) tensors[s].write(begin, end - begin, memory[s]);
       });
-    }
+    });
   }
 
  private:
+  [[nodiscard]] bool paged() const { return !trainable_.page_directory.empty(); }
+
   Trainable<T, B> trainable_;
   std::vector<Slot> slots_;
+  PagedBuffer<std::byte, B> codes_;  ///< of all tensors, one after the other
+  std::vector<detail::StatePiece> pieces_;
   mutable std::vector<std::vector<detail::BlockwiseTensor<T>>> state_;  ///< `tensors` gives write access, as memory of a backend does
   Index steps_ = 0;
 };

@@ -20,6 +20,7 @@ struct StateTensor {
   std::vector<Index> shape;  ///< as the parameter's
   Out<T> value;
   std::span<std::byte> codes = {};
+  bool paged = false;  ///< in a mapped file: whoever went through it may `drop_pages`
 };
 
 /// What `O::State<T, B>` offers: an optimizer bound to the parameters of one model.

@@ -40,9 +40,9 @@ class Lion::State : public BasicState<T, B> {
                   static_cast<T>(1 - spec_.beta1),
                   static_cast<T>(spec_.beta2),
                   static_cast<T>(1 - spec_.beta2)};
-    this->for_each([&](Param<T> const& param, std::size_t i) {
+    this->for_each_piece([&](auto const& param, auto const& state) {
       update.keep = static_cast<T>(param.decay ? 1 - learning_rate * spec_.weight_decay : 1.0);
-      this->backend().map(param.value.size(), update, param.value.data, param.grad.data, this->slot(0, i));
+      this->backend().map(param.count, update, param.value, param.grad, state(0));
     });
   }
 

@@ -42,14 +42,13 @@ class Sgd::State : public BasicState<T, B> {
     auto const rate = static_cast<T>(learning_rate);
     auto const keep = static_cast<T>(spec_.momentum);
     auto const fresh = static_cast<T>(first ? 1.0 : 1 - spec_.dampening);
-    this->for_each([&](Param<T> const& param, std::size_t i) {
+    this->for_each_piece([&](auto const& param, auto const& state) {
       auto const decay = static_cast<T>(param.decay ? spec_.weight_decay : 0.0);
-      Index const n = param.value.size();
       if (spec_.momentum == 0)
-        this->backend().map(n, Plain{rate, decay}, param.value.data, param.grad.data);
+        this->backend().map(param.count, Plain{rate, decay}, param.value, param.grad);
       else  // the buffer is zero before the first step, so that b = g comes of the same formula
-        this->backend().map(n, Momentum{rate, decay, keep, fresh, spec_.nesterov}, param.value.data, param.grad.data,
-                            this->slot(0, i));
+        this->backend().map(param.count, Momentum{rate, decay, keep, fresh, spec_.nesterov}, param.value, param.grad,
+                            state(0));
     });
   }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <graft/core/pages.hpp>
 #include <graft/io/atomic_directory.hpp>
 #include <graft/io/peft.hpp>
 #include <graft/optim/bind.hpp>
@@ -8,6 +9,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <set>
 #include <string>
 #include <vector>
@@ -25,11 +27,34 @@ template <Scalar T, class B>
   return result;
 }
 
-/// State tensors in 8 bits, as they are.
+/// The bytes of a state tensor in host memory.
 template <Scalar T>
-void append_codes(std::vector<StateTensor<T>> const& state, std::vector<TensorToWrite>& tensors) {
-  for (auto const& tensor : state)
-    if (!tensor.codes.empty()) tensors.push_back({tensor.name, "U8", tensor.shape, tensor.codes, {}});
+[[nodiscard]] std::span<std::byte const> bytes_of(StateTensor<T> const& tensor) {
+  return tensor.codes.empty() ? std::as_bytes(std::span(tensor.value.data, static_cast<std::size_t>(tensor.value.size()))) : tensor.codes;
+}
+
+/// Writes a state tensor in a mapped file piece by piece, each of which then leaves memory.
+inline void write_paged(std::span<std::byte const> bytes, AtomicFile& file) {
+  constexpr std::size_t piece = std::size_t{4} << 20;
+  for (std::size_t begin = 0; begin < bytes.size(); begin += piece) {
+    auto const part = bytes.subspan(begin, std::min(piece, bytes.size() - begin));
+    file.write(part);
+    drop_pages(part);
+  }
+}
+
+/// All state tensors, those in 8 bits as they are.
+template <Scalar T, class B>
+[[nodiscard]] std::vector<TensorToWrite> state_to_write(B& backend, std::vector<StateTensor<T>> const& state) {
+  std::vector<TensorToWrite> tensors;
+  for (auto const& tensor : state) {
+    if (tensor.codes.empty())
+      tensors.push_back(tensors_to_write(as_trainable<T, B>(backend, {tensor}), std::identity{}).front());
+    else
+      tensors.push_back({tensor.name, "U8", tensor.shape, tensor.codes, {}});
+    if (tensor.paged) tensors.back().write = [bytes = bytes_of(tensor)](AtomicFile& file) { write_paged(bytes, file); };
+  }
+  return tensors;
 }
 
 /// Reads them back, and returns their names. Errors: one that is missing or has another size.
@@ -54,16 +79,9 @@ std::set<std::string, std::less<>> read_codes(std::vector<StateTensor<T>> const&
 template <class Model, class O>
 void save_checkpoint(std::filesystem::path const& directory, Model const& model, O const& optimizer,
                      TrainerState const& state) {
-  using T = typename Model::ScalarType;
   write_directory_atomically(directory, [&](std::filesystem::path const& fresh) {
-    std::vector<std::vector<T>> host;
-    auto const same = [](std::string const& name) { return name; };
-    write_safetensors(fresh / "trainable.safetensors", detail::tensors_to_write(model.trainable(), same, host));
-    host.clear();
-    auto const state_tensors = optimizer.tensors();
-    auto tensors = detail::tensors_to_write(detail::as_trainable(model.backend(), state_tensors), same, host);
-    detail::append_codes(state_tensors, tensors);
-    write_safetensors(fresh / "optimizer.safetensors", tensors);
+    write_safetensors(fresh / "trainable.safetensors", detail::tensors_to_write(model.trainable(), std::identity{}));
+    write_safetensors(fresh / "optimizer.safetensors", detail::state_to_write(model.backend(), optimizer.tensors()));
     write_trainer_state(fresh, state);
   });
 }
@@ -78,6 +96,8 @@ template <class Model, class O>
   auto const state_tensors = optimizer.tensors();
   detail::read_parameters(detail::as_trainable(model.backend(), state_tensors), file, same, "checkpoint",
                           detail::read_codes(state_tensors, file));
+  for (auto const& tensor : state_tensors)
+    if (tensor.paged) drop_pages(detail::bytes_of(tensor));
   optimizer.set_steps(state.step);
   return state;
 }

@@ -3,6 +3,7 @@
 
 #include <graft/core/error.hpp>
 #include <graft/model/transformer.hpp>
+#include <graft/optim/state_pieces.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -24,6 +25,7 @@ struct MemoryPlan {
   std::size_t activations = 0;  ///< the arena: what backward needs and scratch of the largest micro-batch
   std::size_t scratch = 0;      ///< of the backend: decoded panels, packed operands of products
   std::size_t streamed = 0;     ///< of the base, what is not in memory at a time: not part of the total
+  std::size_t paged = 0;        ///< of the optimizer's state and the activations, the same
 
   [[nodiscard]] std::size_t total() const {
     return program + base + trained + gradients + optimizer + activations + scratch;
@@ -34,6 +36,14 @@ struct MemoryPlan {
     base -= streamed;
   }
   friend bool operator==(MemoryPlan const&, MemoryPlan const&) = default;
+};
+
+/// Bytes that an optimizer keeps for each trained parameter: AdamW 8, Lion and SGD with momentum 4.
+struct StateBytes {
+  StateBytes(double in_memory, double in_pages = 0) : memory(in_memory), paged(in_pages) {}
+
+  double memory;
+  double paged;  ///< in a file (`Paged`), of which a piece at a time is in memory
 };
 
 /// Bytes of all weights of a base as `weights` lists them, those that are trained left out.
@@ -54,24 +64,28 @@ namespace detail {
 
 /// `plan_memory` with the whole base in memory, whether or not the model streams it.
 template <class Model>
-[[nodiscard]] MemoryPlan plan_resident(Model const& model, BatchExtent extent, double state_bytes, std::size_t program) {
-  auto const values = static_cast<std::size_t>(model.trainable().elements()) * sizeof(typename Model::ScalarType);
+[[nodiscard]] MemoryPlan plan_resident(Model const& model, BatchExtent extent, StateBytes state, std::size_t program) {
+  Index const trained = model.trainable().elements(), piece = std::min(trained, paged_state_piece);
+  auto const values = static_cast<std::size_t>(trained) * sizeof(typename Model::ScalarType);
+  StepPlan const step = model.plan(extent);
+  std::size_t const paged = model.pages_activations() ? step.paged_bytes : 0;
   return {.program = program,
           .base = base_bytes(model.weights()),
           .trained = values,
           .gradients = values,
-          .optimizer = static_cast<std::size_t>(state_bytes * static_cast<double>(model.trainable().elements())),
-          .activations = model.plan(extent).arena_bytes,
-          .scratch = backend_scratch_bytes};
+          .optimizer = static_cast<std::size_t>(state.memory * static_cast<double>(trained) + state.paged * static_cast<double>(piece)),
+          .activations = step.arena_bytes - paged,
+          .scratch = backend_scratch_bytes,
+          .paged = paged + static_cast<std::size_t>(state.paged * static_cast<double>(trained - piece))};
 }
 
 }  // namespace detail
 
-/// The memory of training `model` by micro-batches up to `extent`, with an optimizer that keeps `state_bytes` for each
-/// trained parameter (AdamW 8, Lion and SGD with momentum 4) and a process that takes `program` bytes without the model.
+/// The memory of training `model` by micro-batches up to `extent`, with an optimizer that keeps `state` and a process that takes
+/// `program` bytes without the model.
 template <class Model>
-[[nodiscard]] MemoryPlan plan_memory(Model const& model, BatchExtent extent, double state_bytes, std::size_t program) {
-  MemoryPlan plan = detail::plan_resident(model, extent, state_bytes, program);
+[[nodiscard]] MemoryPlan plan_memory(Model const& model, BatchExtent extent, StateBytes state, std::size_t program) {
+  MemoryPlan plan = detail::plan_resident(model, extent, state, program);
   std::size_t const layers = detail::sum(model.mapped_layer_bytes()), window = model.stream_window();
   if (window > 0 && window < layers) plan.stream(layers, window);
   return plan;
@@ -109,7 +123,7 @@ namespace detail {
 /// A base that is too large is streamed (`StepLayout::window`): each micro-batch then reads what is not in memory twice, beside
 /// the computation, and costs at least `flops_per_byte` for each byte. Error: nothing fits; the message says what the smallest way takes.
 template <class Model, class ExtentOf>
-[[nodiscard]] StepLayout fit_memory(Model& model, std::size_t limit, Index batch_size, double state_bytes,
+[[nodiscard]] StepLayout fit_memory(Model& model, std::size_t limit, Index batch_size, StateBytes state,
                                     std::size_t program, ExtentOf&& extent_of) {
   constexpr double overhead_tokens = 16, flops_per_byte = 200;
   std::optional<StepLayout> best, smallest;
@@ -119,7 +133,7 @@ template <class Model, class ExtentOf>
     model.set_recompute(level);
     for (Index count = 1;; count = std::min(2 * count, batch_size)) {
       BatchExtent const extent = extent_of(count);
-      StepLayout layout{level, count, detail::plan_resident(model, extent, state_bytes, program), 0};
+      StepLayout layout{level, count, detail::plan_resident(model, extent, state, program), 0};
       layout.flops = static_cast<double>(count) * model.plan(extent).flops;
       bool const fits = detail::fit_by_streaming(layout, layers, limit);
       double const compute = layout.flops * (1 + overhead_tokens / static_cast<double>(std::max<Index>(extent.tokens, 1)));

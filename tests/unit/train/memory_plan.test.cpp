@@ -13,9 +13,10 @@ namespace {
 struct Claims {
   using ScalarType = float;
   struct Parameters {
-    [[nodiscard]] Index elements() const { return 1 << 20; }
+    Index count;
+    [[nodiscard]] Index elements() const { return count; }
   };
-  [[nodiscard]] Parameters trainable() const { return {}; }
+  [[nodiscard]] Parameters trainable() const { return {elements}; }
   [[nodiscard]] std::vector<WeightInfo> weights() const {
     if (base > 0) return {{"layers", {64, 64}, Storage::q4_1, false, true, base}};
     return {{"embedding", {100, 64}, Storage::q8_0, false, false, 6800},
@@ -28,13 +29,16 @@ struct Claims {
   [[nodiscard]] StepPlan plan(BatchExtent extent) const {
     double const per_token[] = {1000, 600, 100}, work[] = {3, 3.4, 4};
     auto const at = static_cast<std::size_t>(level);
-    return {static_cast<std::size_t>(per_token[at] * static_cast<double>(extent.tokens)), work[at] * static_cast<double>(extent.tokens)};
+    return {static_cast<std::size_t>(per_token[at] * static_cast<double>(extent.tokens)), work[at] * static_cast<double>(extent.tokens), static_cast<std::size_t>(per_token[at] * static_cast<double>(extent.tokens) / 2)};
   }
   void set_recompute(Recompute chosen) { level = chosen; }
+  [[nodiscard]] bool pages_activations() const { return pages; }
 
   Recompute level = Recompute::none;
   std::vector<std::size_t> layers = {2560};
   std::size_t window = 0, base = 0;
+  Index elements = 1 << 20;
+  bool pages = false;
 };
 
 /// Eight records of 1000 tokens in `count` parts.
@@ -53,6 +57,22 @@ TEST_CASE("memory_plan: the parts are those of the weights, what is trained, and
   CHECK(plan.optimizer == 8 * mebibyte);
   CHECK(plan.activations == 1000000);
   CHECK(plan.total() == 7 + plan.base + 16 * mebibyte + 1000000 + plan.scratch);
+}
+
+TEST_CASE("memory_plan: what is paged is on the disk, but for what is in memory at a time") {
+  Claims model;
+  auto const whole = plan_memory(model, {1000, 500, 1}, 8, 0), eight = plan_memory(model, {1000, 500, 1}, {0, 8}, 0);
+  CHECK(whole.paged == 0);
+  CHECK(eight.optimizer == whole.optimizer);  // a piece is as large as all that is trained here
+  model.elements = 10 << 20;
+  auto const paged = plan_memory(model, {1000, 500, 1}, {0.5, 8}, 0);
+  CHECK(paged.optimizer == 5 * mebibyte + 8 * mebibyte);
+  CHECK(paged.paged == 72 * mebibyte);
+  model.pages = true;
+  auto const both = plan_memory(model, {1000, 500, 1}, {0.5, 8}, 0);
+  CHECK(both.activations == 500000);
+  CHECK(both.paged == 72 * mebibyte + 500000);
+  CHECK(both.total() == paged.total() - 500000);
 }
 
 TEST_CASE("memory_plan: with room for all, a step is one batch and nothing is computed twice") {
