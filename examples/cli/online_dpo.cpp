@@ -6,7 +6,6 @@
 
 #include <graft/train/online_dpo.hpp>
 
-#include <limits>
 #include <memory>
 
 namespace cli {
@@ -32,7 +31,7 @@ class OnlineDpoMethod final : public RolloutMethod {
         loss_(loss_of(flags, flags.beta)),
         spec_{.missing_eos_penalty = flags.missing_eos_penalty,
               .tokens_per_batch = flags.tokens_per_batch,
-              .max_grad_norm = flags.max_grad_norm > 0 ? flags.max_grad_norm : std::numeric_limits<double>::infinity()} {}
+              .max_grad_norm = gradient_bound(flags)} {}
 
   [[nodiscard]] graft::Trainable<float, Backend> const& trainable() const override { return policy_->trainable(); }
 

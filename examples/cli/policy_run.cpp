@@ -3,7 +3,6 @@
 #include "policy_flags.hpp"
 #include "rollout_run.hpp"
 
-#include <limits>
 #include <optional>
 #include <type_traits>
 
@@ -17,7 +16,7 @@ class PolicyGradientMethod final : public RolloutMethod {
                        Critic const& critic)
       : policy_(&policy), trainable_(&trainable), reference_(&reference), critic_(critic), learning_(flags.learning) {
     learning_.seed = flags.seed;
-    learning_.max_grad_norm = flags.max_grad_norm > 0 ? flags.max_grad_norm : std::numeric_limits<double>::infinity();
+    learning_.max_grad_norm = gradient_bound(flags);
     learning_.loss.max_completion_length = flags.rollout.generation.max_new_tokens;
     learning_.missing_eos_penalty = flags.missing_eos_penalty;
     learning_.tokens_per_batch = flags.tokens_per_batch;

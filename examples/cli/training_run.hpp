@@ -14,7 +14,6 @@
 #include <filesystem>
 #include <functional>
 #include <iostream>
-#include <limits>
 #include <string>
 #include <vector>
 
@@ -115,8 +114,7 @@ void run_training(TrainingFlags const& flags, Trainer const& trainer, Model& mod
       evaluations, progress);
   graft::TrainOptions const options{.total_steps = total,
                                     .first_step = state.step,
-                                    .max_grad_norm = flags.max_grad_norm > 0 ? flags.max_grad_norm
-                                                                             : std::numeric_limits<double>::infinity(),
+                                    .max_grad_norm = gradient_bound(flags),
                                     .count_flops = true};
   CarryState carry{trainer, state};
   graft::Index const first = state.step;

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <filesystem>
 #include <iostream>
+#include <limits>
 
 namespace cli {
 
@@ -68,6 +69,10 @@ std::filesystem::path page_directory(TrainingFlags const& flags) {
   if (directory.empty()) directory = ".";  // graft plan, which writes nothing
   std::filesystem::create_directories(directory);
   return directory;
+}
+
+double gradient_bound(TrainingFlags const& flags) {
+  return flags.max_grad_norm > 0 ? flags.max_grad_norm : std::numeric_limits<double>::infinity();
 }
 
 graft::Recompute recompute_of(TrainingFlags const& flags) {

@@ -32,6 +32,9 @@ using PolicyReference = graft::ReferencePolicy<Model>;
 /// The directory for what is paged, which is made if need be.
 [[nodiscard]] std::filesystem::path page_directory(TrainingFlags const& flags);
 
+/// --max-grad-norm as a bound: 0 is none.
+[[nodiscard]] double gradient_bound(TrainingFlags const& flags);
+
 [[nodiscard]] graft::Recompute recompute_of(TrainingFlags const& flags);
 
 /// The optimizer steps of a run: --max-steps, or what --epochs takes. Error: there are none.

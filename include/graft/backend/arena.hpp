@@ -3,6 +3,7 @@
 
 #include <graft/backend/paged_buffer.hpp>
 #include <graft/core/error.hpp>
+#include <graft/core/pages.hpp>
 
 #include <algorithm>
 #include <cstddef>

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <graft/core/error.hpp>
-#include <graft/core/pages.hpp>
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -53,8 +52,5 @@ class PagedMemory {
  private:
   std::span<std::byte> bytes_;
 };
-
-/// Begins to read `part` of a mapped file or of a `PagedMemory`, which will be needed soon; does not wait.
-inline void want_pages(std::span<std::byte const> part) { detail::advise_pages(part, MADV_WILLNEED); }
 
 }  // namespace graft

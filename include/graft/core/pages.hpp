@@ -23,11 +23,14 @@ inline int advise_pages(std::span<std::byte const> bytes, int advice) {
 
 }  // namespace detail
 
+/// Begins to read `bytes` of a mapped file or of a `PagedMemory`, which will be needed soon; does not wait.
+inline void want_pages(std::span<std::byte const> bytes) { detail::advise_pages(bytes, MADV_WILLNEED); }
+
 /// Brings `bytes` of a mapped file into memory and returns when they are there. Returns false if the file cannot give them
 /// (it was shortened, or the disk failed): touching them would kill the process.
 [[nodiscard]] inline bool read_pages(std::span<std::byte const> bytes) {
   constexpr int populate_read = 22;  // MADV_POPULATE_READ of Linux 5.14, which older headers do not name
-  detail::advise_pages(bytes, MADV_WILLNEED);
+  want_pages(bytes);
   int const reason = detail::advise_pages(bytes, populate_read);
   if (reason != EINVAL) return reason == 0;
   auto const page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));

@@ -56,7 +56,7 @@ class MappedFile {
 
   /// Hints for the system: the file will be read once from front to back; or its pages will be needed soon.
   void advise_sequential() const { detail::advise_pages(bytes_, MADV_SEQUENTIAL); }
-  void advise_will_need() const { detail::advise_pages(bytes_, MADV_WILLNEED); }
+  void advise_will_need() const { want_pages(bytes_); }
   /// Takes the pages that were read so far out of this process's memory; one that is touched again comes from the system's
   /// cache or the file. For a file of which copies were made.
   void drop_pages() const { graft::drop_pages(bytes_); }

@@ -27,8 +27,7 @@ class Generator {
   using B = typename Model::BackendType;
 
   Generator(Model& model, GenerationOptions options)
-      : model_(&model), options_(std::move(options)) {
-    options_.sampling.validate();
+      : model_(&model), options_(std::move(options)), samplers_{Sampler(options_.sampling)} {
     require(options_.max_new_tokens >= 1, "generate", "max_new_tokens must be at least 1: got ", options_.max_new_tokens);
     require(options_.batch >= 1 && options_.prefill_tokens >= 1, "generate", "batch and prefill_tokens must be at least 1");
   }

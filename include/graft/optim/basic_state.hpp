@@ -48,7 +48,7 @@ class BasicState {
         list.push_back({.name = param.name + "." + slots_[k],
                         .shape = param.shape,
                         .value = {slot(k, i), param.value.rows, param.value.cols},
-                        .paged = paged()});
+                        .paged = memory_.paged()});
     }
     return list;
   }
@@ -96,7 +96,7 @@ class BasicState {
         f_of_bytes(std::as_bytes(
             std::span(slot(k, piece.param) + piece.begin, static_cast<std::size_t>(piece.end - piece.begin))));
     };
-    detail::update_pieces(pieces_, paged(), each_part, [&](detail::StatePiece const& piece) {
+    detail::update_pieces(pieces_, memory_.paged(), each_part, [&](detail::StatePiece const& piece) {
       auto const& param = trainable_.params[piece.param];
       Index const count = piece.end - piece.begin;
       f(Elements{count, param.value.data + piece.begin, param.grad.data + piece.begin, param.decay},
@@ -111,7 +111,6 @@ class BasicState {
   [[nodiscard]] B& backend() const { return *trainable_.backend; }
 
  private:
-  [[nodiscard]] bool paged() const { return !trainable_.page_directory.empty(); }
   static constexpr Index line = 64 / static_cast<Index>(sizeof(T));  // each tensor starts on a cache line
 
   Trainable<T, B> trainable_;

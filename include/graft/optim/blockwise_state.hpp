@@ -106,7 +106,7 @@ class BlockwiseState {
         if (tensor.codes.empty()) {
           list.push_back({name, param.shape, scales.reshaped(param.value.rows, param.value.cols), {}});
         } else {
-          list.push_back({.name = name, .shape = param.shape, .value = {}, .codes = tensor.codes, .paged = paged()});
+          list.push_back({.name = name, .shape = param.shape, .value = {}, .codes = tensor.codes, .paged = codes_.paged()});
           list.push_back({name + ".absmax", {count}, scales, {}});
         }
       }
@@ -145,7 +145,7 @@ class BlockwiseState {
       for (auto const& tensor : state_[piece.param])
         if (!tensor.codes.empty()) f(std::span<std::byte const>(tensor.codes).subspan(static_cast<std::size_t>(piece.begin), static_cast<std::size_t>(piece.end - piece.begin)));
     };
-    detail::update_pieces(pieces_, paged(), each_part, [&](detail::StatePiece const& piece) {
+    detail::update_pieces(pieces_, codes_.paged(), each_part, [&](detail::StatePiece const& piece) {
       Param<T> const& param = trainable_.params[piece.param];
       auto& tensors = state_[piece.param];
       constexpr Index block = detail::BlockwiseTensor<T>::block;
@@ -161,8 +161,6 @@ class BlockwiseState {
   }
 
  private:
-  [[nodiscard]] bool paged() const { return !trainable_.page_directory.empty(); }
-
   Trainable<T, B> trainable_;
   std::vector<Slot> slots_;
   PagedBuffer<std::byte, B> codes_;  ///< of all tensors, one after the other

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <graft/backend/trainable.hpp>
-#include <graft/core/paged_memory.hpp>
+#include <graft/core/pages.hpp>
 
 #include <algorithm>
 #include <cstddef>

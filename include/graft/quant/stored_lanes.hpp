@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <graft/core/bf16_rounding.hpp>
 #include <graft/quant/block_decoders.hpp>
 #include <graft/quant/lanes.hpp>
 
@@ -63,7 +64,7 @@ inline void decode_by_lanes(std::byte const* block, float* out) noexcept {
   }
 }
 
-#if defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512BF16__)
+#ifdef __AVX512BW__
 /// A block of nibbles as bf16: the 16 values that a nibble can have are rounded once, and one permutation selects all 32. The same
 /// bits as the decoded floats rounded.
 template <class Format>
@@ -72,19 +73,13 @@ inline void decode_by_lanes(std::byte const* block, bf16* out) noexcept {
   prefetch_weights(block);
   TwoHalves const scales(block);
   __m512 const codes = _mm512_add_ps(_mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), _mm512_set1_ps(-Format::zero));
-  __m512 values;
+  alignas(64) float values[16];
   if constexpr (Format::has_minimum)
-    values = _mm512_fmadd_ps(_mm512_set1_ps(scales.first()), codes, _mm512_set1_ps(scales.second()));
+    _mm512_store_ps(values, _mm512_fmadd_ps(_mm512_set1_ps(scales.first()), codes, _mm512_set1_ps(scales.second())));
   else
-    values = _mm512_mul_ps(_mm512_set1_ps(scales.first()), codes);
+    _mm512_store_ps(values, _mm512_mul_ps(_mm512_set1_ps(scales.first()), codes));
   alignas(32) bf16 rounded[16];
-  if (_mm512_fpclass_ps_mask(values, 0x20) != 0) {  // subnormal, for which the processor's conversion says 0
-    float floats[16];
-    _mm512_storeu_ps(floats, values);
-    for (int i = 0; i < 16; ++i) rounded[i] = to_bf16(floats[i]);
-  } else {
-    _mm256_store_si256(reinterpret_cast<__m256i*>(rounded), reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(values)));
-  }
+  round_to_bf16(values, 16, rounded);
   __m128i const bytes = _mm_loadu_si128(reinterpret_cast<__m128i const*>(Format::nibbles(block)));
   __m256i const both = _mm256_and_si256(_mm256_set_m128i(_mm_srli_epi16(bytes, 4), bytes), _mm256_set1_epi8(15));
   __m512i const table = _mm512_broadcast_i64x4(_mm256_load_si256(reinterpret_cast<__m256i const*>(rounded)));

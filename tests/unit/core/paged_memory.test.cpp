@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <graft/core/paged_memory.hpp>
+#include <graft/core/pages.hpp>
 #include <graft/core/scalar.hpp>
 
 #include <doctest/doctest.h>
