@@ -13,7 +13,7 @@ namespace graft::test {
 /// Checks linear_forward and linear_backward_input of a backend with Precision::bf16: they are the exact products of the
 /// operands rounded to bf16, accumulated in float, for as many tokens as `Precision` says; and double stays untouched.
 template <class B>
-void rounded_products_agree(B& backend) {
+void rounded_products_agree(B& backend, Demands demands = {}) {
   Rng rng(13);
   auto const rounded = [](HostMatrix<float> matrix) {
     for (float& value : matrix.values) value = to_float(to_bf16(value));
@@ -44,7 +44,7 @@ void rounded_products_agree(B& backend) {
       exact.matrices = {data.matrices[0], rounded(data.matrices[1])};
       CHECK(deviation(run_case(backend, data, backward)[0], run_case(reference, many ? exact : data, backward)[0]) < 3e-5);
     }
-  linear_agrees<double>(backend);
+  linear_agrees<double>(backend, demands);
 }
 
 }  // namespace graft::test
