@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What each way to adapt a model costs: adapters × ranks × target modules, a step's time, FLOPs, memory and what it trains.
-//   bench_adapter_variants [--model FILE] [--sequences 4] [--length 512] [--steps 3] [--threads N] [--backend auto|eigen|onednn]
+//   bench_adapter_variants [--model FILE] [--sequences 4] [--length 512] [--steps 3] [--threads N] [--backend auto|eigen|onednn|cuda]
 //                          [--precision f32|bf16|auto] [--only NAME] [--json FILE] [--smoke]
 // Without --model the base is SmolLM2-135M's shape in float, of random weights. Each variant runs in a process of its own, so
 // that its peak RSS is its own. A step is forward, backward, clipping and AdamW; `frozen` is the forward pass alone.

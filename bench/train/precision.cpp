@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a precision costs and gives: the first step's loss and gradient beside those of f32, and the seconds of a step.
 //   bench_train_precision [--model FILE] [--data FILE.jsonl] [--records 8] [--sequences 4] [--length 512] [--steps 3]
-//                         [--precision int8|bf16] [--backend auto|eigen|onednn] [--threads N] [--smoke]
+//                         [--precision int8|bf16] [--backend auto|eigen|onednn|cuda] [--threads N] [--smoke]
 // The adapter's B starts as small random numbers, not as zero: so gradients of A and of everything before an adapter count.
 // With --data the batch is the first records of a JSONL file, else dense random tokens. Steps of the two precisions take
 // turns, and the fastest of each counts, so a slow minute of the machine hits both.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where the time and the FLOPs of a training step go: a table by part of the step, one by operation and shape, and a picture.
 //   bench_train_step_parts [--model FILE] [--method lora|full] [--sequences 4] [--length 512] [--steps 3] [--threads N]
-//                          [--backend auto|eigen|onednn] [--precision f32|bf16|int8|auto] [--svg FILE] [--smoke]
+//                          [--backend auto|eigen|onednn|cuda] [--precision f32|bf16|int8|auto] [--svg FILE] [--smoke]
 // Necessary FLOPs of a step on T tokens, N of them supervised: 2 for each multiply-add of
 //   Σ over linear modules (in·out)·T, twice (y = x·wᵀ, dx = dy·w), three times where w is trained, less dx of the first
 //   + 2·N·C·V, twice, of the head, four times where it is trained      + an adapter's own products

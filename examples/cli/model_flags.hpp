@@ -20,7 +20,7 @@ struct ModelFlags {
 inline void add_model_flags(CLI::App& app, ModelFlags& flags) {
   app.add_option("--model", flags.model, "GGUF file or Hugging Face directory")->required();
   app.add_option("--backend", flags.backend, "who multiplies matrices")
-      ->check(CLI::IsMember({"auto", "eigen", "onednn"}))
+      ->check(CLI::IsMember({"auto", "eigen", "onednn", "cuda"}))
       ->capture_default_str();
   app.add_option("--precision", flags.precision, "what products with the base's weights multiply; auto: the faster of f32 and bf16 here")
       ->check(CLI::IsMember({"auto", "f32", "bf16", "int8"}))

@@ -7,6 +7,7 @@
 #include <graft/backend/precision.hpp>
 #include <graft/config.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -15,8 +16,8 @@
 
 namespace graft {
 
-/// Who multiplies matrices for `CpuBackend`.
-enum class Products : std::uint8_t { eigen, onednn };
+/// Who multiplies matrices for `CpuBackend`. `cuda`: an NVIDIA card the large products (`Cuda`), the best of the others the rest.
+enum class Products : std::uint8_t { eigen, onednn, cuda };
 
 namespace detail {
 class CpuEngine;
@@ -31,10 +32,10 @@ class CpuBackend : public HostMemoryOperations {
 
   /// oneDNN where graft was built with it, in f32.
   CpuBackend();
-  /// Error: oneDNN in a build without it.
+  /// Error: oneDNN or CUDA in a build without it; no card.
   explicit CpuBackend(Products products, Precision precision = Precision::f32);
-  /// From flags: "auto", "eigen" or "onednn"; "auto", "f32", "bf16" or "int8". Automatic precision measures a product in
-  /// f32 and bf16 and takes bf16 where it is faster by a fifth; int8 is never chosen unasked.
+  /// From flags: "auto", "eigen", "onednn" or "cuda"; "auto", "f32", "bf16" or "int8". Automatic precision measures a product in
+  /// f32 and bf16 and takes bf16 where it is faster by a fifth, with cuda f32; cuda and int8 are never chosen unasked.
   [[nodiscard]] static CpuBackend named(std::string_view products, std::string_view precision);
   CpuBackend(CpuBackend&&) noexcept;
   CpuBackend& operator=(CpuBackend&&) noexcept;
@@ -44,6 +45,7 @@ class CpuBackend : public HostMemoryOperations {
   [[nodiscard]] std::string description() const;
   [[nodiscard]] Precision precision() const;
 
+  void upload(void const* host, void* device, std::size_t bytes);
   template <class F, class... P>
   void map(Index n, F const& f, P*... p) {
     detail::map_elements(n, f, p...);

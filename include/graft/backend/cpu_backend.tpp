@@ -7,6 +7,9 @@
 #ifdef GRAFT_WITH_ONEDNN
 #include <graft/backend/onednn.hpp>
 #endif
+#ifdef GRAFT_WITH_CUDA
+#include <graft/backend/cuda/products.hpp>
+#endif
 
 #include <chrono>
 #include <utility>
@@ -16,10 +19,30 @@ namespace graft {
 
 namespace detail {
 
+#ifdef GRAFT_WITH_ONEDNN
+inline constexpr Products best_products = Products::onednn;
+#else
+inline constexpr Products best_products = Products::eigen;
+#endif
+
 /// The operations of the CPU backends on products that are chosen at run time.
 class CpuEngine : public CpuOperations<CpuEngine> {
  public:
-  CpuEngine(Products chosen, CpuOptions options) : CpuOperations(options), products(chosen) {}
+  CpuEngine(Products chosen, CpuOptions options) : CpuOperations(options), products(chosen == Products::cuda ? best_products : chosen) {
+#ifdef GRAFT_WITH_CUDA
+    if (chosen == Products::cuda) device_ = std::make_unique<CudaProducts>(CudaOptions{.precision = options.precision});
+#endif
+  }
+
+  /// Whether a device is there and f(device) says that it did the work.
+  template <class F>
+  bool on_device([[maybe_unused]] F const& f) {
+#ifdef GRAFT_WITH_CUDA
+    return device_ && f(*device_);
+#else
+    return false;
+#endif
+  }
 
   [[nodiscard]] bool multiplies_bf16() const {
 #ifdef GRAFT_WITH_ONEDNN
@@ -45,14 +68,13 @@ class CpuEngine : public CpuOperations<CpuEngine> {
 #endif
   }
 
-  Products products;
-};
+  Products products;  ///< on the host
 
-#ifdef GRAFT_WITH_ONEDNN
-inline constexpr Products best_products = Products::onednn;
-#else
-inline constexpr Products best_products = Products::eigen;
+#ifdef GRAFT_WITH_CUDA
+ private:
+  std::unique_ptr<CudaProducts> device_;
 #endif
+};
 
 /// Whether `rounded` computes a product with a stored weight in less than four fifths of `single`'s time: the best of a few of each in turn,
 /// so that a slow moment of the machine hits both, on one thread, which waits for no other that a busy machine has put aside.
@@ -87,20 +109,25 @@ GRAFT_INLINE CpuBackend::CpuBackend(Products products, Precision precision)
   require(products != Products::onednn, "backend", "onednn was asked for, but this program was built without oneDNN ",
           "(Debian: libdnnl-dev, then configure with -DGRAFT_WITH_ONEDNN=ON)");
 #endif
+#ifndef GRAFT_WITH_CUDA
+  require(products != Products::cuda, "backend", "cuda was asked for, but this program was built without it ",
+          "(NVIDIA's toolkit, then configure with -DGRAFT_WITH_CUDA=ON)");
+#endif
 }
 GRAFT_INLINE CpuBackend::CpuBackend(CpuBackend&&) noexcept = default;
 GRAFT_INLINE CpuBackend& CpuBackend::operator=(CpuBackend&&) noexcept = default;
 GRAFT_INLINE CpuBackend::~CpuBackend() = default;
 
 GRAFT_INLINE CpuBackend CpuBackend::named(std::string_view products, std::string_view precision) {
-  require(products == "auto" || products == "eigen" || products == "onednn", "backend",
-          "the backend must be auto, eigen or onednn: got ", products);
+  require(products == "auto" || products == "eigen" || products == "onednn" || products == "cuda", "backend",
+          "the backend must be auto, eigen, onednn or cuda: got ", products);
   require(precision == "auto" || precision == "f32" || precision == "bf16" || precision == "int8", "backend",
           "the precision must be auto, f32, bf16 or int8: got ", precision);
   Products const chosen = products == "auto"    ? detail::best_products
                           : products == "eigen" ? Products::eigen
+                          : products == "cuda"  ? Products::cuda
                                                 : Products::onednn;
-  if (precision == "f32") return CpuBackend(chosen, Precision::f32);
+  if (precision == "f32" || (precision == "auto" && chosen == Products::cuda)) return CpuBackend(chosen, Precision::f32);
   if (precision == "int8") return CpuBackend(chosen, Precision::int8);
   CpuBackend rounded(chosen, Precision::bf16);
   if (precision == "bf16") return rounded;
@@ -110,18 +137,29 @@ GRAFT_INLINE CpuBackend CpuBackend::named(std::string_view products, std::string
 }
 
 GRAFT_INLINE std::string CpuBackend::description() const {
-  return std::string(engine_->products == Products::onednn ? "onednn, " : "eigen, ") + std::string(graft::name(precision()));
+  std::string const host = engine_->products == Products::onednn ? "onednn, " : "eigen, ";
+  return (engine_->on_device([](auto const&) { return true; }) ? "cuda beside " : "") + host + std::string(graft::name(precision()));
 }
 GRAFT_INLINE Precision CpuBackend::precision() const { return engine_->precision(); }
 
+GRAFT_INLINE void CpuBackend::upload(void const* host, void* device, std::size_t bytes) {
+  (void)engine_->on_device([&](auto& products) {
+    products.forget(device, bytes);
+    return true;
+  });
+  HostMemoryOperations::upload(host, device, bytes);
+}
 GRAFT_INLINE void CpuBackend::gemm(Op op_a, Op op_b, float alpha, In<float> a, In<float> b, float beta,
                                    Out<float> c) {
+  if (engine_->on_device([&](auto& device) { return device.gemm(op_a, op_b, alpha, a, b, beta, c); })) return;
   engine_->gemm(op_a, op_b, alpha, a, b, beta, c);
 }
 GRAFT_INLINE void CpuBackend::linear_forward(In<float> x, StoredMatrix w, Out<float> y) {
+  if (engine_->on_device([&](auto& device) { return device.linear_forward(x, w, y); })) return;
   engine_->linear_forward(x, w, y);
 }
 GRAFT_INLINE void CpuBackend::linear_backward_input(In<float> dy, StoredMatrix w, Out<float> dx) {
+  if (engine_->on_device([&](auto& device) { return device.linear_backward_input(dy, w, dx); })) return;
   engine_->linear_backward_input(dy, w, dx);
 }
 GRAFT_INLINE void CpuBackend::copy(In<float> x, Out<float> y) {

@@ -22,7 +22,10 @@ TEST_CASE("cpu backend: names choose products and precision") {
   CHECK(CpuBackend::named("eigen", "int8").description() == "eigen, int8");
   for (auto const precision : {Precision::f32, Precision::bf16, Precision::int8})
     CHECK(CpuBackend::named("eigen", name(precision)).precision() == precision);
-  CHECK_THROWS_WITH_AS(CpuBackend::named("cuda", "f32"), doctest::Contains("must be auto, eigen or onednn: got cuda"), Error);
+  CHECK_THROWS_WITH_AS(CpuBackend::named("tpu", "f32"), doctest::Contains("must be auto, eigen, onednn or cuda: got tpu"), Error);
+#ifndef GRAFT_WITH_CUDA
+  CHECK_THROWS_WITH_AS(CpuBackend::named("cuda", "f32"), doctest::Contains("built without it (NVIDIA's toolkit"), Error);
+#endif
   CHECK_THROWS_WITH_AS(CpuBackend::named("auto", "f16"), doctest::Contains("must be auto, f32, bf16 or int8: got f16"), Error);
 }
 
