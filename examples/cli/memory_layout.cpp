@@ -20,7 +20,8 @@ graft::StateBytes state_bytes(TrainingFlags const& flags) {
   if (flags.optimizer == "lion") return 4;
   if (flags.optimizer == "sgd") return flags.momentum != 0 ? 4 : 0;
   if (flags.optimizer == "adafactor") return 0.5;  // a row and a column of each matrix
-  return 2.1;                                      // of 8 bits
+  if (flags.optimizer == "lion8bit") return 1.1;
+  return 2.1;  // adamw8bit
 }
 
 void print_plan(std::ostream& out, graft::MemoryPlan const& plan) {

@@ -75,10 +75,16 @@ PolicyEvaluation evaluate_policy(std::string const& name, EvaluationFlags const&
   return result;
 }
 
+/// A number as JSON holds it, where NaN (a judge that could not score) is null.
+static double number_of(nlohmann::json const& json) {
+  return json.is_null() ? std::numeric_limits<double>::quiet_NaN() : json.get<double>();
+}
+
 static nlohmann::ordered_json json_of(PolicyEvaluation const& e) {
   nlohmann::ordered_json json{{"policy", e.policy}, {"prompts", e.prompts}, {"reward", e.reward}, {"reward_low", e.low}, {"reward_high", e.high},
-                              {"kl", e.kl}, {"nll", nullptr}, {"mean_length", e.mean_length}};
-  if (!std::isnan(e.nll)) json["nll"] = e.nll;
+                              {"kl", e.kl}, {"nll", e.nll}, {"mean_length", e.mean_length}};
+  for (auto& value : json)
+    if (value.is_number_float() && !std::isfinite(value.get<double>())) value = nullptr;
   return json;
 }
 
@@ -91,14 +97,13 @@ PolicyEvaluation evaluate_in_stage(std::string const& name, EvaluationFlags cons
   std::ifstream stream(file);
   auto const json = nlohmann::json::parse(stream, nullptr, false);
   graft::require(json.is_object() && json.contains("reward"), "stage", file.string(), " is no evaluation");
-  PolicyEvaluation e{.policy = name, .prompts = json["prompts"], .reward = json["reward"], .low = json["reward_low"], .high = json["reward_high"],
-                     .kl = json["kl"], .nll = json["nll"].is_null() ? std::numeric_limits<double>::quiet_NaN() : json["nll"].get<double>(),
-                     .mean_length = json["mean_length"]};
+  PolicyEvaluation e{.policy = name, .prompts = json["prompts"], .reward = number_of(json["reward"]), .low = number_of(json["reward_low"]),
+                     .high = number_of(json["reward_high"]), .kl = number_of(json["kl"]), .nll = number_of(json["nll"]), .mean_length = json["mean_length"]};
   std::ifstream kept(answers);
   for (std::string line; std::getline(kept, line);) {
     auto const answer = nlohmann::json::parse(line);
     e.answers.push_back(answer["completion"]);
-    e.rewards.push_back(answer["reward"]);
+    e.rewards.push_back(number_of(answer["reward"]));
   }
   return e;
 }
