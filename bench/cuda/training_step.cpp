@@ -21,16 +21,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <exception>
 #include <string>
-#include <utility>
 
 namespace graft::bench {
-
-#ifdef GRAFT_WITH_ONEDNN
-using Host = OneDnn;
-#else
-using Host = EigenBackend;
-#endif
 
 template <class B>
 void train(B& backend, Flags const& flags) {
@@ -63,7 +57,7 @@ inline int run(Flags const& flags) {
   require(precision == "f32" || precision == "bf16", "bench", "--precision must be f32 or bf16: got ", precision);
   Precision const chosen = precision == "bf16" ? Precision::bf16 : Precision::f32;
   if (where == "host") {
-    Host backend({.precision = chosen});
+    detail::CudaHost backend({.precision = chosen});
     train(backend, flags);
   } else if (flags.set("smoke") && !Cuda<>::available()) {
     std::puts("skipped: this machine has no CUDA device");

@@ -8,7 +8,7 @@
 
 #include <graft/backend/eigen.hpp>
 
-#include <utility>
+#include <string>
 #include <vector>
 
 namespace graft::test {

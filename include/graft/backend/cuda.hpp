@@ -14,6 +14,15 @@
 
 namespace graft {
 
+namespace detail {
+/// The backend beside the card where none is named.
+#ifdef GRAFT_WITH_ONEDNN
+using CudaHost = OneDnn;
+#else
+using CudaHost = EigenBackend;
+#endif
+}  // namespace detail
+
 /// A backend in host memory whose large products go to an NVIDIA device (cuBLAS); all else is `Host`'s: attention, norms, and
 /// products too small to be worth the trip. Frozen weights are decoded and uploaded once, at their first use, and stay there; so a
 /// base that is quantized or mapped costs the host nothing more, and the device 2 (bf16) or 4 bytes a weight.
@@ -22,11 +31,7 @@ namespace graft {
 ///   Cuda<EigenBackend> exact({.smallest_flops = 0, .flops_per_byte = 0});  // every product goes
 /// What goes is decided by shapes alone, and a product of one shape is computed in one way: results do not depend on the number
 /// of threads. Error: no device, no memory on it.
-#ifdef GRAFT_WITH_ONEDNN
-template <class Host = OneDnn>
-#else
-template <class Host = EigenBackend>
-#endif
+template <class Host = detail::CudaHost>
 class Cuda : public Host {
  public:
   Cuda() : Cuda(CudaOptions{}) {}
