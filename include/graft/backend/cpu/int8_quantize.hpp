@@ -13,9 +13,15 @@
 
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VNNI__)
 #define GRAFT_HAS_INT8_LANES 1
-#include <immintrin.h>
 #else
 #define GRAFT_HAS_INT8_LANES 0
+#endif
+
+#if defined(__AVX2__) && defined(__FMA__)
+#define GRAFT_HAS_INT8_HALVES 1
+#include <immintrin.h>
+#else
+#define GRAFT_HAS_INT8_HALVES 0
 #endif
 
 namespace graft::detail {

@@ -126,6 +126,12 @@ TEST_CASE("int8: the product is that of the quantised operands, by lanes to the 
                                        {plain.data(), tokens, out});
           detail::int8_product(operand.rows, strips.data(), blocks, blocks, accumulate, {lanes.data(), tokens, out});
           CHECK(same_bits(plain, lanes));
+#if GRAFT_HAS_INT8_HALVES
+          std::vector<float> halves(plain.size(), 0.5f);
+          detail::int8_product_by_halves(operand.rows, strips.data(), blocks, blocks, accumulate,
+                                         {halves.data(), tokens, out});
+          CHECK(same_bits(plain, halves));
+#endif
           for (Index t = 0; t < tokens; ++t)
             for (Index r = 0; r < out; ++r) {
               auto const a = decoded(view.row(t), in), b = decoded(weights.row(r), in);
