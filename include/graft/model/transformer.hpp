@@ -7,6 +7,7 @@
 #include <graft/model/architecture.hpp>
 #include <graft/model/config.hpp>
 #include <graft/model/layer_stream.hpp>
+#include <graft/model/pass.hpp>
 #include <graft/model/rope_frequencies.hpp>
 #include <graft/nn/block.hpp>
 #include <graft/nn/embedding.hpp>
@@ -15,7 +16,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -23,38 +23,6 @@
 #include <vector>
 
 namespace graft {
-
-/// Which heads read the hidden states of a pass. `none`: the pass stops at the hidden states themselves.
-enum class Heads : std::uint8_t { none = 0, language = 1, score = 2, both = 3 };
-
-[[nodiscard]] constexpr bool has(Heads heads, Heads one) {
-  return (static_cast<unsigned>(heads) & static_cast<unsigned>(one)) == static_cast<unsigned>(one);
-}
-[[nodiscard]] constexpr Heads operator|(Heads a, Heads b) {
-  return static_cast<Heads>(static_cast<unsigned>(a) | static_cast<unsigned>(b));
-}
-
-/// How a forward pass runs.
-struct PassOptions {
-  bool gradient = false;         ///< keep what backward needs
-  bool training = false;         ///< dropout acts
-  bool adapters = true;          ///< false: the base model alone
-  bool entropy_gradient = false;  ///< the loss will have a gradient with respect to the entropy
-  Heads heads = Heads::language;
-  double temperature = 1;  ///< the token statistics are those of the logits divided by it, as a sampler's are
-  bool cached = false;            ///< new tokens over cached keys and values: the logits of all `supervised` rows exist
-  bool sum_sq_probs = false;      ///< the token statistics have log Σ p²
-
-  /// A pass of a training step.
-  [[nodiscard]] static constexpr PassOptions step(Heads heads = Heads::language) { return {true, true, true, false, heads}; }
-};
-
-/// The largest batch of a run: what memory is planned for.
-struct BatchExtent {
-  Index tokens = 0;
-  Index supervised = 0;
-  Index sequences = 0;
-};
 
 /// A weight of the base model.
 struct WeightInfo {
@@ -64,13 +32,6 @@ struct WeightInfo {
   bool trained = false;
   bool adapted = false;
   std::size_t bytes = 0;  ///< in memory: as stored, with scales; vectors and what is trained as floats
-};
-
-/// What a training step of one shape needs, found by running it dry.
-struct StepPlan {
-  std::size_t arena_bytes = 0;  ///< activations and scratch
-  double flops = 0;             ///< of products and attention, forward and backward
-  std::size_t paged_bytes = 0;  ///< of the arena, what `page_activations` keeps out of memory: all layers but one
 };
 
 /// A decoder-only transformer of architecture `Arch` in scalar T on backend B, adapted by A.
@@ -92,31 +53,7 @@ class Transformer {
   using AdapterType = A;
   using AdapterLayer = typename A::template Layer<T, B>;
 
-  Transformer(ModelConfig config, A adapter, B& backend, WeightProvider const& weights)
-      : config_(std::move(config)), adapter_(std::move(adapter)), backend_(&backend) {
-    require(config_.final_logit_softcap == 0, "model", "final_logit_softcap=", config_.final_logit_softcap,
-            " is not supported: the head computes plain logits");
-    Builder<T, B, A> builder{backend, adapter_, weights, Arch::norm_offset};
-    Index const hidden = config_.hidden_size;
-    double const scale = Arch::scaled_embedding ? std::sqrt(static_cast<double>(hidden)) : 1.0;
-    embedding_ = std::make_unique<Embedding<T, B>>(builder, Arch::embedding_name, config_.vocab_size, hidden, scale);
-    if constexpr (Arch::learned_positions)
-      position_embedding_ = std::make_unique<Embedding<T, B>>(builder, Arch::positions_name, config_.max_position_embeddings, hidden, 1.0);
-    for (Index layer = 0; layer < config_.num_hidden_layers; ++layer)
-      blocks_.emplace_back(builder, Arch::layers_name + ("." + std::to_string(layer)), block_config(layer));
-    final_norm_.emplace(builder, Arch::final_norm_name, hidden, config_.norm_eps);
-    if (!config_.tie_word_embeddings)
-      head_weight_ = std::make_unique<Weight<T, B>>(
-          builder.weight(std::string(Arch::head_name) + ".weight", {config_.vocab_size, hidden}));
-    head_.emplace(head_weight_ ? *head_weight_ : embedding_->weight());
-    check_adapter(builder);
-    collect_trainable();
-    first_trained_ = 0;
-    while (first_trained_ < blocks_.size() && !blocks_[first_trained_].trained()) ++first_trained_;
-    if (embeddings_trained()) first_trained_ = 0;
-    global_rope_ = rope_frequencies(config_.head_dim, config_.rope_theta, config_.rope_scaling);
-    local_rope_ = rope_frequencies(config_.head_dim, config_.rope_local_theta, RopeScaling{});
-  }
+  Transformer(ModelConfig config, A adapter, B& backend, WeightProvider const& weights);
 
   /// Runs the packed sequences of `batch` and the heads of `options` on the hidden states of its N rows; returns the
   /// statistics of its supervised predictions (none without the language head; then `batch.targets` may be empty), valid
@@ -152,12 +89,7 @@ class Transformer {
 
   /// Gives the model a score head, whose weight joins what is trained: call it before an optimizer is bound. A second call
   /// is an error.
-  void add_score_head(ScoreHeadSpec const& spec = {}) {
-    require(!score_head_, "score", "this model has a score head already");
-    score_head_.emplace(*backend_, spec, config_.hidden_size);
-    score_head_->append(trainable_.params);
-    twin_.reset();
-  }
+  void add_score_head(ScoreHeadSpec const& spec = {});
   /// The score head's specification; nothing without one.
   [[nodiscard]] std::optional<ScoreHeadSpec> score_head() const {
     return score_head_ ? std::optional(score_head_->spec()) : std::nullopt;
@@ -178,23 +110,12 @@ class Transformer {
                       std::span<std::int32_t const> rows, bool adapters, std::span<T> logits);
 
   /// All weights of the base, in the order of the model.
-  [[nodiscard]] std::vector<WeightInfo> weights() const {
-    std::vector<WeightInfo> infos;
-    visit_weights([&](auto const& weight, auto const* layer) {
-      infos.push_back({weight.name(), weight.shape(), weight.storage(), weight.trained(), layer != nullptr, weight.bytes()});
-    });
-    return infos;
-  }
+  [[nodiscard]] std::vector<WeightInfo> weights() const;
   /// Copies weight `number` of that list, decoded and as files hold it, to host memory; `merged`: with its adapter, W + Δ.
   void download_weight(std::size_t number, bool merged, std::span<T> host) const;
 
   /// Names of all linear modules that an adapter can sit on, in the order of the model.
-  [[nodiscard]] std::vector<std::string> linear_modules() const {
-    std::vector<std::string> names;
-    for (auto const& block : blocks_)
-      block.visit_linears([&](auto const& linear) { names.push_back(linear.name()); });
-    return names;
-  }
+  [[nodiscard]] std::vector<std::string> linear_modules() const;
 
   [[nodiscard]] ModelConfig const& config() const { return config_; }
   [[nodiscard]] A const& adapter() const { return adapter_; }
@@ -202,38 +123,16 @@ class Transformer {
   [[nodiscard]] std::vector<std::string> const& adapted_modules() const { return adapted_; }
   [[nodiscard]] Recompute recompute() const { return recompute_; }
   /// Trades time for memory; takes effect with the next `reserve`.
-  void set_recompute(Recompute level) {
-    recompute_ = level;
-    arena_.reset();
-    for (auto& reserved : reserved_) reserved = {};
-    twin_.reset();
-  }
+  void set_recompute(Recompute level);
   /// From now on activations lie in a file of `directory`: those of a layer leave memory when it has computed, until backward comes to
   /// it. The same bits. Takes effect with the next `reserve`, which has `PagedMemory`'s errors.
-  void page_activations(std::filesystem::path directory) {
-    page_directory_ = std::move(directory);
-    arena_.reset();
-    for (auto& reserved : reserved_) reserved = {};
-  }
+  void page_activations(std::filesystem::path directory);
   [[nodiscard]] bool pages_activations() const { return !page_directory_.empty(); }
   /// Bytes of each layer that stay in a mapped file: what `stream_layers` can keep out of memory.
-  [[nodiscard]] std::vector<std::size_t> mapped_layer_bytes() const {
-    std::vector<std::size_t> bytes;
-    for (auto const& block : blocks_) {
-      bytes.push_back(0);
-      block.visit([&](auto const& weight, auto const&) { bytes.back() += weight.mapped() ? weight.bytes() : 0; });
-    }
-    return bytes;
-  }
+  [[nodiscard]] std::vector<std::size_t> mapped_layer_bytes() const;
   /// From now on at most `window` bytes of them are in memory; a thread reads the next layer while one computes. The same
   /// bits. Errors: a window smaller than two neighbouring layers; a backend that does not read host memory.
-  void stream_layers(std::size_t window) {
-    require(ReadsHostMemory<B>, "stream", "this backend holds the weights in memory of its own");
-    std::vector<LayerStream::Ranges> layers;
-    for (auto const& block : blocks_)
-      block.visit([&ranges = layers.emplace_back()](auto const& weight, auto const&) { weight.append_mapped(ranges); });
-    stream_ = std::make_unique<LayerStream>(std::move(layers), window);
-  }
+  void stream_layers(std::size_t window);
   /// The window of `stream_layers`; 0 without it.
   [[nodiscard]] std::size_t stream_window() const { return stream_ ? stream_->window() : 0; }
   /// What streaming came to; zeros without it.
@@ -255,60 +154,19 @@ class Transformer {
   template <class, Scalar, class, class>
   friend class Transformer;  // reads its twin's arena
 
-  [[nodiscard]] BlockConfig block_config(Index layer) const {
-    BlockConfig block;
-    block.attention.hidden_size = config_.hidden_size;
-    block.attention.shape = {config_.num_attention_heads, config_.num_key_value_heads, config_.head_dim,
-                             config_.softmax_scale(), config_.is_sliding(layer) ? config_.sliding_window : 0};
-    block.attention.norm_eps = config_.norm_eps;
-    block.attention.rope = !Arch::learned_positions && config_.uses_rope(layer);
-    block.attention.qkv_bias = Arch::qkv_bias || config_.attention_bias;
-    block.attention.output_bias = !Arch::qkv_bias && config_.attention_bias;
-    block.intermediate_size = config_.intermediate_size;
-    block.norm_eps = config_.norm_eps;
-    block.mlp_bias = config_.mlp_bias;
-    return block;
-  }
+  [[nodiscard]] BlockConfig block_config(Index layer) const;
 
   /// Calls visit(weight, layer) for every weight in the order of the model; `layer` is its adapter layer or nullptr.
   template <class F>
-  void visit_weights(F&& visit) const {
-    AdapterLayer const* const none = nullptr;
-    auto const with_layer = [&](auto const& weight, auto layer) {
-      if constexpr (std::is_null_pointer_v<decltype(layer)>)
-        visit(weight, none);
-      else
-        visit(weight, layer);
-    };
-    visit(embedding_->weight(), none);
-    if (position_embedding_) visit(position_embedding_->weight(), none);
-    for (auto const& block : blocks_) block.visit(with_layer);
-    final_norm_->visit(with_layer);
-    if (head_weight_) visit(*head_weight_, none);
-  }
+  void visit_weights(F&& visit) const;
 
-  void check_adapter(Builder<T, B, A>& builder) {
-    adapted_ = builder.adapted;
-    std::string const head = Arch::head_name;
-    require(!config_.tie_word_embeddings || !trains_base_parameter(adapter_, head + ".weight") || embedding_->trained(),
-            "model", head, " shares its weight with ", Arch::embedding_name, ": name the latter to train it");
-    if constexpr (!std::is_null_pointer_v<decltype(target_modules_of(adapter_))>)
-      if (auto const* targets = target_modules_of(adapter_)) check_targets(*targets, adapted_, linear_modules());
-    if constexpr (requires { adapter_.check(adapted_); }) adapter_.check(adapted_);
-  }
+  void check_adapter(Builder<T, B, A>& builder);
 
   [[nodiscard]] bool embeddings_trained() const {
     return embedding_->trained() || (position_embedding_ && position_embedding_->trained());
   }
 
-  void collect_trainable() {
-    trainable_.backend = backend_;
-    embedding_->append(trainable_.params);
-    if (position_embedding_) position_embedding_->append(trainable_.params);
-    for (auto& block : blocks_) block.append(trainable_.params);
-    final_norm_->append(trainable_.params);
-    if (head_weight_) head_weight_->append(trainable_.params);
-  }
+  void collect_trainable();
 
   /// What stays of a pass between forward and backward.
   struct Tape {
@@ -403,3 +261,5 @@ class Transformer {
 }  // namespace graft
 
 #include <graft/model/transformer.tpp>
+#include <graft/model/transformer_build.tpp>
+#include <graft/model/transformer_memory.tpp>
