@@ -6,8 +6,9 @@
         --learning-rate 1e-4 --schedule constant --precision f32 --output OURS
     python tests/parity/real_dpo.py --data PAIRS --init-adapter INIT --steps 8 --metrics OURS/metrics.jsonl
 
-Rewards are small differences of large sums, so float32 itself blurs them: with --dtype float64 --write THEIRS TRL's rows become the
-measure, and --metrics THEIRS beside a run in float32 says how far TRL's own float32 is off.
+Rewards are small differences of large sums, so float32 itself blurs them: --dtype float64 --write THEIRS keeps TRL's rows of a float64
+model (whose norms and rotations transformers still computes in float32), and --metrics THEIRS beside a run in float32 says how far TRL's own
+float32 is off. docs/preference.md has both beside graft in double.
 
 Dropout is off, both read the pairs in the file's order. Prints a line a step with both figures and the largest relative
 difference of each; the reward accuracy is exact or not.
