@@ -41,12 +41,12 @@ inline void int8_product_plainly(Int8Rows x, Int8Block const* strips, Index bloc
     }
 }
 
-/// Hands a strip and all rows of y to tile<Tokens>(t), Most rows at a time and the rest one by one.
+/// Calls f<N>(i) for all of 0 … count - 1: the N = Most from i on at a time, and the rest one by one.
 template <Index Most>
-void int8_rows_by_tiles(Index rows, auto&& tile) {
-  Index t = 0;
-  for (; t + Most <= rows; t += Most) tile.template operator()<Most>(t);
-  for (; t < rows; ++t) tile.template operator()<1>(t);
+void int8_in_groups(Index count, auto&& f) {
+  Index i = 0;
+  for (; i + Most <= count; i += Most) f.template operator()<Most>(i);
+  for (; i < count; ++i) f.template operator()<1>(i);
 }
 
 #if GRAFT_HAS_INT8_LANES
@@ -55,19 +55,14 @@ void int8_rows_by_tiles(Index rows, auto&& tile) {
 /// while the tokens pass by.
 inline void int8_product_by_lanes(Int8Rows x, Int8Block const* strips, Index blocks, Index strip_stride,
                                   bool accumulate, Out<float> y) {
-  constexpr Index wide = 3;
-  auto const pass = [&]<Index Strips>(Index s) {
+  int8_in_groups<3>((y.cols + int8_lanes - 1) / int8_lanes, [&]<Index Strips>(Index s) {
     Index const lanes = std::min(int8_lanes, y.cols - (s + Strips - 1) * int8_lanes);
     auto const last = static_cast<__mmask16>((1u << lanes) - 1u);
-    int8_rows_by_tiles<4>(y.rows, [&]<Index Tokens>(Index t) {
+    int8_in_groups<4>(y.rows, [&]<Index Tokens>(Index t) {
       int8_tile<Tokens, Strips>({x.bytes_of(t, 0), x.scales_of(t, 0), x.blocks}, strips + s * strip_stride, blocks,
                                 strip_stride, accumulate, last, y.row(t) + s * int8_lanes, y.stride);
     });
-  };
-  Index const count = (y.cols + int8_lanes - 1) / int8_lanes;
-  Index s = 0;
-  for (; s + wide <= count; s += wide) pass.template operator()<wide>(s);
-  for (; s < count; ++s) pass.template operator()<1>(s);
+  });
 }
 
 #endif
@@ -78,7 +73,7 @@ inline void int8_product_by_lanes(Int8Rows x, Int8Block const* strips, Index blo
 inline void int8_product_by_halves(Int8Rows x, Int8Block const* strips, Index blocks, Index strip_stride,
                                    bool accumulate, Out<float> y) {
   for (Index first = 0; first < y.cols; first += int8_lanes, strips += strip_stride)
-    int8_rows_by_tiles<4>(y.rows, [&]<Index Tokens>(Index t) {
+    int8_in_groups<4>(y.rows, [&]<Index Tokens>(Index t) {
       int8_tile_of_halves<Tokens>({x.bytes_of(t, 0), x.scales_of(t, 0), x.blocks}, strips, blocks, accumulate,
                                   std::min(int8_lanes, y.cols - first), y.row(t) + first, y.stride);
     });
